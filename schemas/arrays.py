@@ -1,0 +1,60 @@
+"""Bytes of model snapshots and base files: a JSON header and plain arrays, compressed, never pickled.
+
+Layout: `TOCSIN1\\n`, header length (4 bytes, little-endian), header (JSON), then one Zstandard frame with the arrays one
+after the other. The header's `arrays` gives each array's name, dtype and length.
+Owns: these bytes. Must never: evaluate what it reads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cramjam
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from schemas.base import Invalid
+
+MAGIC = b"TOCSIN1\n"
+_TYPES = {"u8": np.dtype("<u8"), "f8": np.dtype("<f8"), "f4": np.dtype("<f4"), "u4": np.dtype("<u4")}
+_MAX_BYTES = 1 << 30
+
+
+def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
+    """Header (without the key `arrays`) and one-dimensional arrays (u8, f8, f4, u4) as bytes."""
+    names = {dtype: name for name, dtype in _TYPES.items()}
+    listing = [[name, names[array.dtype.newbyteorder("<")], len(array)] for name, array in arrays.items()]
+    head = orjson.dumps({**header, "arrays": listing}, option=orjson.OPT_SORT_KEYS)
+    body = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays.values())
+    return MAGIC + len(head).to_bytes(4, "little") + head + bytes(cramjam.zstd.compress(body, 12))
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Header and arrays of what `pack` wrote.
+
+    Raises:
+        Invalid: not such bytes, or cut short.
+    """
+    if data[: len(MAGIC)] != MAGIC:
+        raise Invalid("wrong_type", "not a Tocsin model: the first bytes are not TOCSIN1")
+    start = len(MAGIC) + 4
+    end = start + int.from_bytes(data[len(MAGIC) : start], "little")
+    try:
+        header = orjson.loads(data[start:end])
+        listing = [(str(name), _TYPES[kind], int(length)) for name, kind, length in header.pop("arrays")]
+        size = sum(kind.itemsize * length for _, kind, length in listing)
+        if size > _MAX_BYTES or any(length < 0 for _, _, length in listing):
+            raise Invalid("out_of_bounds", f"the model's arrays are {size:,} bytes, at most {_MAX_BYTES:,}")
+        body = bytearray(size)
+        if cramjam.zstd.decompress_into(data[end:], body) != size:
+            raise Invalid("wrong_type", "the model's arrays are shorter than its header says")
+    except Invalid:
+        raise
+    except Exception as error:
+        raise Invalid("wrong_type", f"the model cannot be read: {error}") from None
+    arrays, position = {}, 0
+    for name, kind, length in listing:
+        arrays[name] = np.frombuffer(body, kind, length, position)
+        position += kind.itemsize * length
+    return header, arrays

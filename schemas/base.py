@@ -1,0 +1,79 @@
+"""What every record type shares: limits, field types, timestamps, and the error for a bad record.
+
+Owns: contract section 3's limits, and the wording of "field, value and limit". Must never: know Kafka, or read a clock.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+MAX_ID = 256
+"""Characters of an id."""
+MAX_TEXT = 100_000
+"""Characters of a message's text that are kept; floors read all of them."""
+MAX_MODEL_TEXT = 10_000
+"""Characters of a message's text that models read."""
+MAX_MESSAGE_BYTES = 1_048_576
+"""Bytes of a message on the wire."""
+MAX_OUTPUT_BYTES = 4_194_304
+"""Bytes of a record that Tocsin writes."""
+MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTE_BYTES = 16_384
+MAX_DEAD_LETTER_BYTES = 262_144
+"""Bytes of an unreadable value that its dead letter keeps."""
+
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+ShortText = Annotated[str, Meta(max_length=1_000)]
+Url = Annotated[str, Meta(max_length=4_096)]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+LanguageTag = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""RFC 3339 in UTC with milliseconds and a Z: `2026-01-31T23:59:59.000Z`."""
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Priority = Literal["p0", "p1", "p2", "p3"]
+PRIORITIES: tuple[Priority, ...] = ("p0", "p1", "p2", "p3")
+FLAGGED: tuple[Priority, ...] = ("p0", "p1", "p2")
+
+
+class Invalid(ValueError):
+    """A record that cannot be read.
+
+    Attributes:
+        code: one of the fixed codes of a dead letter's `error`.
+        detail: one sentence that names field, value and limit.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def timestamp(milliseconds: int) -> str:
+    """Milliseconds since the epoch as a Timestamp; what no calendar holds is cut to 1970 or 9999."""
+    seconds, rest = divmod(min(max(milliseconds, 0), 253_402_300_799_999), 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def milliseconds(value: str) -> int:
+    """Milliseconds since the epoch of an RFC 3339 time.
+
+    Raises:
+        ValueError: not a time, or without an offset from UTC.
+    """
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("no offset from UTC")
+    return round(moment.timestamp() * 1000)
+
+
+def quoted(value: Any, limit: int = 80) -> str:
+    """A value as an error shows it: short, on one line."""
+    text = repr(value) if not isinstance(value, str) else '"' + value + '"'
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

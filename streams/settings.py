@@ -1,0 +1,115 @@
+"""Settings: environment variables `TOCSIN_*` and a `.env`, in one typed place.
+
+Owns: names, defaults, meanings, units. Must never: be read at import time, or print a secret.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.errors import TocsinError
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Durations are seconds, sizes bytes, unless the text says otherwise."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TOCSIN_", env_file=".env", extra="ignore", frozen=True, ignored_types=(cached_property,)
+    )
+
+    kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port, comma separated")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="security protocol towards Kafka"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, where the protocol has SASL"
+    )
+    kafka_user: str | None = Field(None, description="SASL user")
+    kafka_password: SecretStr | None = Field(None, description="SASL password")
+    kafka_ca: Path | None = Field(None, description="PEM file of the authority that signed the brokers' certificates")
+    clickhouse: SecretStr = Field(
+        SecretStr("http://127.0.0.1:8123/tocsin"),
+        description="ClickHouse: http(s)://[user:password@]host:port/database, or chdb:///folder",
+    )
+    data: Path = Field(Path(".tocsin"), description="folder of the local stack (broker, ClickHouse engine, logs)")
+    cache: Path | None = Field(None, description="folder of downloaded jars (default: the user's cache folder)")
+    topic_prefix: str = Field("tocsin.", description="prefix of topics, groups and transactional ids")
+    partitions: int = Field(8, ge=1, le=1024, description="partitions of the topics keyed by customer")
+    replication: int | None = Field(None, ge=1, description="replication factor of created topics (default: broker's)")
+    policy: str = Field("default", description="name, or name@sha256, of the active policy")
+    model: Path | None = Field(None, description="another base model file than the one in the package")
+    corpus: Path | None = Field(None, description="folder of labelled sets for training, bench and quality")
+    http_host: str = Field("127.0.0.1", description="address that metrics and health listen on")
+    http_port: int = Field(9108, ge=0, le=65535, description="port of /metrics, /healthz, /readyz; 0: any free one")
+    console_host: str = Field("127.0.0.1", description="address that the console listens on")
+    console_port: int = Field(8765, ge=0, le=65535, description="port of the console; 0: any free one")
+    chunk_records: int = Field(2000, ge=1, le=50_000, description="most records in a chunk (triage, learn)")
+    chunk_bytes: int = Field(8_000_000, ge=1_000, description="bytes of values after which a chunk is closed")
+    record_rows: int = Field(20_000, ge=1, le=200_000, description="most rows in one ClickHouse insert")
+    record_seconds: float = Field(1.0, gt=0, le=60, description="longest a row waits for its insert to fill")
+    session_timeout: float = Field(6.0, ge=1, description="seconds without heartbeat until Kafka gives a worker up")
+    rebalance_timeout: float = Field(10.0, ge=1, description="seconds a worker has to join a rebalance")
+    transaction_timeout: float = Field(10.0, ge=1, description="seconds until Kafka aborts an abandoned transaction")
+    stop_timeout: float = Field(8.0, gt=0, description="seconds a worker has to finish what it began on SIGTERM")
+    start_from: Literal["refuse", "earliest", "latest"] = Field(
+        "refuse",
+        description="for a partition without a committed offset whose decisions are not empty: where to start",
+    )
+    dead_letters_per_minute: int = Field(
+        100, ge=1, description="dead letters a minute from one partition that raise the alarm dead_letter_flood"
+    )
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    def topic(self, name: str) -> str:
+        """The full name of the topic that contract section 2 calls `name`."""
+        return self.topic_prefix + name
+
+    def group(self, role: str) -> str:
+        """The consumer group of a role; also the stem of its transactional ids."""
+        return self.topic_prefix + role
+
+    @cached_property
+    def cache_folder(self) -> Path:
+        """Where downloaded jars are kept between runs."""
+        return self.cache if self.cache is not None else Path.home() / ".cache" / "tocsin"
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        TocsinError: naming the variable, its value's fault and what it may be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "TOCSIN_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise TocsinError(f"setting {name}: {first['msg']}; see `tocsin settings`") from None
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str]]:
+    """(variable, value, meaning) of every setting, secrets masked."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            text = _masked(value.get_secret_value())
+        else:
+            text = "" if value is None else str(value)
+        rows.append((f"TOCSIN_{name.upper()}", text, field.description or ""))
+    return rows
+
+
+def _masked(value: str) -> str:
+    """A URL without its credentials, anything else as stars."""
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        return "*****"
+    return f"{scheme}://{rest.rpartition('@')[2]}"
