@@ -1,12 +1,14 @@
 """Bytes of model snapshots and base files: a JSON header and plain arrays, compressed, never pickled.
 
-Layout: `TOCSIN1\\n`, header length (4 bytes, little-endian), header (JSON), then one Zstandard frame with the arrays one
-after the other. The header's `arrays` gives each array's name, dtype and length.
+Layout: `TOCSIN1\\n`, header length (4 bytes, little-endian), header (JSON), one Zstandard frame with the arrays one
+after the other, and BLAKE2b (16 bytes) of all that stands before. The header's `arrays` gives each array's name, dtype
+and length.
 Owns: these bytes. Must never: evaluate what it reads.
 """
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 import cramjam
@@ -17,8 +19,14 @@ import orjson
 from schemas.base import Invalid
 
 MAGIC = b"TOCSIN1\n"
-_TYPES = {"u8": np.dtype("<u8"), "f8": np.dtype("<f8"), "f4": np.dtype("<f4"), "u4": np.dtype("<u4")}
+_TYPES: dict[str, np.dtype[Any]] = {
+    "u8": np.dtype("<u8"),
+    "f8": np.dtype("<f8"),
+    "f4": np.dtype("<f4"),
+    "u4": np.dtype("<u4"),
+}
 _MAX_BYTES = 1 << 30
+_DIGEST = 16
 
 
 def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
@@ -27,17 +35,21 @@ def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
     listing = [[name, names[array.dtype.newbyteorder("<")], len(array)] for name, array in arrays.items()]
     head = orjson.dumps({**header, "arrays": listing}, option=orjson.OPT_SORT_KEYS)
     body = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays.values())
-    return MAGIC + len(head).to_bytes(4, "little") + head + bytes(cramjam.zstd.compress(body, 12))
+    data = MAGIC + len(head).to_bytes(4, "little") + head + bytes(cramjam.zstd.compress(body, 12))
+    return data + _digest(data)
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Header and arrays of what `pack` wrote.
 
     Raises:
-        Invalid: not such bytes, or cut short.
+        Invalid: not such bytes, cut short or changed.
     """
     if data[: len(MAGIC)] != MAGIC:
         raise Invalid("wrong_type", "not a Tocsin model: the first bytes are not TOCSIN1")
+    data, digest = data[:-_DIGEST], data[-_DIGEST:]
+    if _digest(data) != digest:
+        raise Invalid("wrong_type", "the model's bytes are cut short or changed: their checksum is another")
     start = len(MAGIC) + 4
     end = start + int.from_bytes(data[len(MAGIC) : start], "little")
     try:
@@ -51,10 +63,14 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
             raise Invalid("wrong_type", "the model's arrays are shorter than its header says")
     except Invalid:
         raise
-    except Exception as error:
+    except (ValueError, TypeError, KeyError, AttributeError, cramjam.DecompressionError) as error:
         raise Invalid("wrong_type", f"the model cannot be read: {error}") from None
     arrays, position = {}, 0
     for name, kind, length in listing:
         arrays[name] = np.frombuffer(body, kind, length, position)
         position += kind.itemsize * length
     return header, arrays
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_DIGEST).digest()

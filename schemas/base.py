@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
+import orjson
 from msgspec import Meta
 
 MAX_ID = 256
@@ -30,9 +31,25 @@ Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 ShortText = Annotated[str, Meta(max_length=1_000)]
 Url = Annotated[str, Meta(max_length=4_096)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
-LanguageTag = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35)]
-Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-"""RFC 3339 in UTC with milliseconds and a Z: `2026-01-31T23:59:59.000Z`."""
+# `(?!\n)$` and not `$`: Python's `$` also stands before a last newline, other languages' does not.
+LanguageTag = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*(?!\n)$",
+        max_length=35,
+        description='a BCP 47 language tag such as "en" or "fr-CA"',
+    ),
+]
+Timestamp = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]"
+        r"([01][0-9]|2[0-3]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?([Zz]|[+-][0-2][0-9]:?[0-5][0-9])(?!\n)$",
+        description='an RFC 3339 time such as "2026-01-31T23:59:59.000Z"',
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+"""RFC 3339; what Tocsin writes is in UTC with milliseconds and a Z. Seconds may be absent on the way in."""
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Priority = Literal["p0", "p1", "p2", "p3"]
@@ -66,14 +83,21 @@ def milliseconds(value: str) -> int:
     Raises:
         ValueError: not a time, or without an offset from UTC.
     """
-    moment = datetime.fromisoformat(value)
+    moment = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z, Python 3.11 does not
     if moment.tzinfo is None:
         raise ValueError("no offset from UTC")
     return round(moment.timestamp() * 1000)
 
 
 def quoted(value: Any, limit: int = 80) -> str:
-    """A value as an error shows it: short, on one line."""
-    text = repr(value) if not isinstance(value, str) else '"' + value + '"'
-    text = " ".join(text.split())
+    """A value as an error shows it: as JSON, short, on one line, without what a terminal would obey."""
+    if isinstance(value, str):
+        text = f'"{value[: limit + 1]}"'
+    else:
+        try:
+            text = orjson.dumps(value).decode()
+        except orjson.JSONEncodeError:  # nested deeper than 254 levels, or not from JSON
+            text = "a value too deep to show" if isinstance(value, list | dict) else repr(value)
+    text = " ".join(text[: 4 * limit].split())
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"

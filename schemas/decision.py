@@ -72,7 +72,7 @@ class Reason(Struct, kw_only=True):
 
 
 class Decision(Struct, kw_only=True):
-    """Contract section 3. A head that was never trained for the message's language is left out."""
+    """What Tocsin makes of a message. A head that was never trained for the message's language is left out."""
 
     id: Id
     message_id: Id

@@ -5,7 +5,6 @@ Owns: what is required, what is optional and mended when broken. Must never: jud
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -45,7 +44,7 @@ class Attachment(Struct, forbid_unknown_fields=False):
 
 
 class Message(Struct, kw_only=True):
-    """Contract section 3, with defaults filled in: `conversation_id` and `sent_at` are never empty once read."""
+    """One thing somebody wrote. Once read, its defaults are filled in: `conversation_id` and `sent_at` are never null."""
 
     id: Id
     customer_id: Id
@@ -77,7 +76,6 @@ class Incoming(Struct):
 
 _REQUIRED = ("id", "customer_id", "text")
 _OPTIONAL = {field.name: field.type for field in msgspec.structs.fields(Message) if field.name not in _REQUIRED}
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)")
 
 
 def read_message(data: bytes | None, received_ms: int) -> Incoming:
@@ -105,7 +103,7 @@ def message_of(fields: dict[str, Any], received_ms: int) -> Incoming:
     try:
         message = msgspec.convert(fields, Message)
     except msgspec.ValidationError:
-        required(fields, {"id": Id, "customer_id": Id, "text": Text})
+        required(fields, {"id": Id, "customer_id": Id, "text": str})
         fields = _mended(fields, corrected)
         message = msgspec.convert(fields, Message)
     if not message.text and not message.attachments and message.event != "deleted":
@@ -146,8 +144,7 @@ def _mended(fields: dict[str, Any], corrected: list[str]) -> dict[str, Any]:
 
 
 def _sent_ms(value: str) -> int | None:
-    if _RFC3339.fullmatch(value) is None:
-        return None
+    """None for a day or second that no calendar has: `2026-02-30`."""
     try:
         return milliseconds(value)
     except (ValueError, OverflowError):

@@ -57,7 +57,7 @@ class Predicted(Struct, kw_only=True):
 
 
 class Feedback(Struct, kw_only=True):
-    """A human's word on a decision: contract section 3."""
+    """A human's word on a decision: confirm, correct, override, or take an earlier word back (`retract`)."""
 
     id: Id
     message_id: Id
@@ -78,7 +78,7 @@ class Feedback(Struct, kw_only=True):
 
 
 class Action(Struct, kw_only=True):
-    """What a human does about a message: contract section 3."""
+    """What a human does about a message: takes it, resolves it, hands it back."""
 
     id: Id
     customer_id: Id
@@ -110,9 +110,13 @@ def feedback_of(fields: dict[str, Any]) -> Feedback:
     if "labels" not in fields:
         raise Invalid("missing_field", 'field "labels" is missing')
     if not feedback.labels.heads() and feedback.labels.priority is None:
-        raise Invalid("out_of_bounds", f'field "labels" is {quoted(fields["labels"])}: must label a head or the priority')
+        raise Invalid(
+            "out_of_bounds", f'field "labels" is {quoted(fields["labels"])}, must label a head or the priority'
+        )
     if feedback.text is None:
-        raise Invalid("missing_field", 'field "text" is missing; learning reads it, whether or not the message is known')
+        raise Invalid(
+            "missing_field", 'field "text" is missing; learning reads it, whether or not the message is known'
+        )
     judged = feedback.predicted
     if feedback.labels.priority is not None and (judged is None or judged.priority is None or judged.source is None):
         raise Invalid(

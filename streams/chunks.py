@@ -21,6 +21,7 @@ class Chunk:
         records: at least one; value and key are bytes or None, timestamp is the broker's, milliseconds.
         next_offset: where the reader stands behind the chunk; past transaction markers, so it may be more than the
             last record's offset plus one.
+        generation: the assignment it was read under; a chunk of an older one must not be begun.
         topic_id: Kafka's id of the topic, which changes when a topic of the same name is made anew.
     """
 
@@ -28,6 +29,7 @@ class Chunk:
     records: Sequence[ConsumerRecord[bytes | None, bytes | None]]
     next_offset: int
     topic_id: str = ""
+    generation: int = 0
 
     @property
     def first(self) -> int:

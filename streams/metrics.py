@@ -1,0 +1,46 @@
+"""Every metric by name, kind, unit and meaning, in one list.
+
+Owns: the names that dashboards and alert rules use. Must never: carry an unbounded label.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+RECORDS_READ = Counter("tocsin_records_read_total", "Records read from Kafka", ["role", "topic"])
+CHUNK_RECORDS = Histogram(
+    "tocsin_chunk_records", "Records in a chunk", ["role"], buckets=(1, 5, 20, 100, 500, 1000, 2000, 5000, 20000)
+)
+CHUNK_SECONDS = Histogram(
+    "tocsin_chunk_seconds", "From taking a chunk to its commit", ["role"], buckets=_SECONDS
+)
+DECISIONS = Counter("tocsin_decisions_total", "Decisions written", ["priority", "status", "decided_by"])
+ALERTS = Counter("tocsin_alerts_total", "Alerts written", ["topic"])
+DECISION_SECONDS = Histogram(
+    "tocsin_decision_seconds", "From a message's arrival at Kafka to its committed decision", buckets=_SECONDS
+)
+SCORING_SECONDS = Counter("tocsin_scoring_seconds_total", "CPU seconds spent judging messages")
+SCORING_FAILED = Counter("tocsin_scoring_failed_total", "Messages that scoring failed on, sent out unscored")
+DEAD_LETTERS = Counter("tocsin_dead_letters_total", "Records that could not be read", ["topic", "error"])
+REBALANCES = Counter("tocsin_rebalances_total", "Assignments received", ["role"])
+ASSIGNED_PARTITIONS = Gauge("tocsin_assigned_partitions", "Partitions this worker owns", ["role"])
+LAG_RECORDS = Gauge("tocsin_lag_records", "Records not yet taken, summed over partitions", ["role"])
+LAG_SECONDS = Gauge("tocsin_lag_seconds", "Age of the oldest record not yet taken", ["role"])
+MODEL_OFFSET = Gauge("tocsin_model_lesson_offset", "Lesson offset of the model in use", ["role"])
+MODEL_STALENESS_SECONDS = Gauge("tocsin_model_staleness_seconds", "Since the last model update was applied", ["role"])
+LESSONS = Counter("tocsin_lessons_total", "Lessons learned", ["kind"])
+FEEDBACK_SECONDS = Histogram(
+    "tocsin_feedback_seconds", "From a feedback's arrival at Kafka to its committed lesson", buckets=_SECONDS
+)
+ROWS = Counter("tocsin_rows_total", "Rows written to ClickHouse", ["table"])
+INSERT_SECONDS = Histogram("tocsin_insert_seconds", "One insert into ClickHouse", ["table"], buckets=_SECONDS)
+INSERT_RETRIES = Counter("tocsin_insert_retries_total", "Inserts tried again", ["table"])
+CLICKHOUSE_UP = Gauge("tocsin_clickhouse_up", "1 if the last insert or query was answered")
+CONSOLE_CLIENTS = Gauge("tocsin_console_clients", "Browsers that follow the live queue")
+
+
+def names() -> set[str]:
+    """Every sample family name as Prometheus sees it."""
+    return {metric.name for metric in REGISTRY.collect() if metric.name.startswith("tocsin_")}

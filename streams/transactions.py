@@ -1,0 +1,57 @@
+"""One transactional producer for each input partition: a chunk's outputs and its offset, all or nothing.
+
+Owns: fencing. The producers of newly assigned partitions are initialised before the committed offset is read, which ends
+what a previous owner left open and refuses whatever it still tries (KIP-98). Must never: start a producer anew without
+an assignment: a zombie would fence the true owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from streams.kafka import producer, started
+from streams.settings import Settings
+
+
+class Transactions:
+    """The producers of the partitions that this worker owns in one group."""
+
+    def __init__(self, settings: Settings, group: str) -> None:
+        self._settings = settings
+        self._group = group
+        self._producers: dict[TopicPartition, AIOKafkaProducer] = {}
+
+    async def assign(self, partitions: Iterable[TopicPartition]) -> None:
+        """Fences whoever owned the partitions before; every earlier producer of ours is closed first."""
+        await self.revoke()
+        fresh = {
+            tp: producer(self._settings, transactional_id=f"{self._group}.{tp.partition}") for tp in sorted(partitions)
+        }
+        await asyncio.gather(*(started(one, self._settings) for one in fresh.values()))
+        self._producers = fresh
+
+    async def revoke(self) -> None:
+        """Closes every producer; an open transaction is left to be aborted."""
+        old, self._producers = self._producers, {}
+        await asyncio.gather(*(one.stop() for one in old.values()), return_exceptions=True)
+
+    @asynccontextmanager
+    async def transaction(self, tp: TopicPartition, next_offset: int) -> AsyncIterator[AIOKafkaProducer]:
+        """Everything sent inside, and the input offset, become visible together.
+
+        Args:
+            tp: the input partition; owned, else KeyError.
+            next_offset: where the group goes on reading.
+
+        Raises:
+            KafkaError: nothing of it is visible, or (rarely) it cannot be known; leave the process.
+        """
+        one = self._producers[tp]
+        async with one.transaction():
+            yield one
+            await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)
