@@ -59,7 +59,8 @@ class ChunkApp:
     Args:
         role: names the group, `<prefix><role>`.
         topics: full names; they must exist.
-        handle: finishes a chunk, its commit included. Any exception ends the process.
+        handle: finishes a chunk, its commit included; may return seconds to wait before the partition is read again.
+            Any exception ends the process.
         hooks: called around rebalances.
         concurrency: chunks of different partitions in hand at once.
     """
@@ -69,7 +70,7 @@ class ChunkApp:
         settings: Settings,
         role: str,
         topics: list[str],
-        handle: Callable[[Chunk], Awaitable[None]],
+        handle: Callable[[Chunk], Awaitable[float | None]],
         hooks: Hooks,
         *,
         max_records: int,
@@ -124,13 +125,14 @@ class ChunkApp:
             if not self.consumer.take(chunk):
                 continue
             started = time.perf_counter()
+            rest: float | None = None
             try:
-                await self._handle(chunk)
+                rest = await self._handle(chunk)
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 leave(f"{self.role} could not finish {chunk.tp} offsets {chunk.first} to {chunk.last}: {error}", error)
-            self.consumer.done(chunk)
+            self.consumer.done(chunk, rest or 0.0)
             metrics.RECORDS_READ.labels(self.role, chunk.tp.topic).inc(len(chunk.records))
             metrics.CHUNK_RECORDS.labels(self.role).observe(len(chunk.records))
             metrics.CHUNK_SECONDS.labels(self.role).observe(time.perf_counter() - started)

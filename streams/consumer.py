@@ -150,6 +150,7 @@ class ChunkConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.busy: set[TopicPartition] = set()
         self.in_hand: set[TopicPartition] = set()
+        self.resting: dict[TopicPartition, float] = {}
         self.generation = 0
         self.assigned_at: float | None = None
         self.last_chunk_at = time.monotonic()
@@ -166,11 +167,13 @@ class ChunkConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
         self.not_waiting_next_records.set()
         generation = self.generation
-        free = {tp for tp in self._get_active_partitions() if tp not in self.busy}
+        now = time.monotonic()
+        self.resting = {tp: until for tp, until in self.resting.items() if until > now}
+        free = {tp for tp in self._get_active_partitions() if tp not in self.busy and tp not in self.resting}
         if not free:
             await asyncio.sleep(POLL_BUSY_SECONDS)
             return
-        wait = POLL_BUSY_SECONDS if self.busy else POLL_IDLE_SECONDS
+        wait = POLL_BUSY_SECONDS if self.busy or self.resting else POLL_IDLE_SECONDS
         fetched = await self._thread.fetch(free, wait, self.max_records)
         for tp, batch in fetched.items():
             if generation != self.generation or not self.flow_active or self.should_stop:
@@ -204,8 +207,10 @@ class ChunkConsumer(driver.Consumer):
         self.last_chunk_at = time.monotonic()
         return True
 
-    def done(self, chunk: Chunk) -> None:
-        """The agent has finished a chunk; its partition may be read again."""
+    def done(self, chunk: Chunk, rest: float = 0.0) -> None:
+        """The agent has finished a chunk; its partition may be read again after `rest` seconds."""
+        if rest > 0:
+            self.resting[chunk.tp] = time.monotonic() + rest
         if chunk.generation == self.generation:
             self.busy.discard(chunk.tp)
         self.in_hand.discard(chunk.tp)

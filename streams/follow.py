@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -117,3 +117,24 @@ class Follower:
                 if not getattr(error, "retriable", False):
                     raise
                 await asyncio.sleep(0.2)
+
+
+async def read_to_end(settings: Settings, topic: str, start: int = 0) -> AsyncIterator[Record]:
+    """Every committed record of a one-partition topic from an offset to the end there is now.
+
+    Raises:
+        TocsinError: Kafka is away.
+    """
+    consumer = await started(reader(settings), settings)
+    try:
+        tp = TopicPartition(topic, 0)
+        consumer.assign([tp])
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        end = (await end_offsets(consumer, [tp]))[tp]
+        consumer.seek(tp, max(start, first))
+        while await consumer.position(tp) < end:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                for record in records:
+                    yield record
+    finally:
+        await consumer.stop()

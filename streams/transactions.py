@@ -41,12 +41,12 @@ class Transactions:
         await asyncio.gather(*(one.stop() for one in old.values()), return_exceptions=True)
 
     @asynccontextmanager
-    async def transaction(self, tp: TopicPartition, next_offset: int) -> AsyncIterator[AIOKafkaProducer]:
+    async def transaction(self, tp: TopicPartition, next_offset: int | None) -> AsyncIterator[AIOKafkaProducer]:
         """Everything sent inside, and the input offset, become visible together.
 
         Args:
             tp: the input partition; owned, else KeyError.
-            next_offset: where the group goes on reading.
+            next_offset: where the group goes on reading; None leaves that as it is.
 
         Raises:
             KafkaError: nothing of it is visible, or (rarely) it cannot be known; leave the process.
@@ -54,4 +54,5 @@ class Transactions:
         one = self._producers[tp]
         async with one.transaction():
             yield one
-            await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)
+            if next_offset is not None:
+                await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)

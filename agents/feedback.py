@@ -1,0 +1,180 @@
+"""From a human's word to a lesson, a human's decision, and the alerts that follow from it.
+
+Owns: what feedback becomes. Must never: learn; that is the learner's. Must never put text into a lesson.
+"""
+
+from __future__ import annotations
+
+from agents.scoring.features import extract
+from agents.scoring.language import detect
+from agents.scoring.own_words import own_words
+from agents.scoring.policy import Policy
+from schemas.base import FLAGGED, MAX_MODEL_TEXT, Priority
+from schemas.decision import Change, Decision, Labelled, Sentiment, Source, decision_id
+from schemas.learning import Lesson
+from schemas.message import Message
+from schemas.people import Feedback, Labels, Predicted
+
+
+def lesson_of(feedback: Feedback, base: str, model_version: str, at: str, human_decision: str | None) -> Lesson:
+    """What learning takes from one accepted feedback: features of its own text, labels, no text."""
+    own = own_words(feedback.text or "")[:MAX_MODEL_TEXT]
+    language = detect(own, feedback.language).tag
+    features = extract(own, None, language)
+    return Lesson(
+        id=f"lesson-{feedback.id}",
+        base=base,
+        feedback_id=feedback.id,
+        reviewer=feedback.reviewer,
+        at=at,
+        language=language,
+        features=features.ids,
+        values=features.values,
+        labels=taught(feedback.labels),
+        message_id=feedback.message_id,
+        decision_id=feedback.decision_id,
+        human_decision_id=human_decision,
+        human_labels=feedback.labels,
+        predicted=feedback.predicted,
+    )
+
+
+def taught(labels: Labels) -> dict[str, str]:
+    """Labels as the learner takes them. A priority says something of urgency where nobody labelled that: p0 and p1 are
+    for a person now, p3 can wait; p2 says neither."""
+    heads = labels.heads()
+    if "urgency" not in heads and labels.priority is not None and labels.priority != "p2":
+        heads["urgency"] = "no" if labels.priority == "p3" else "yes"
+    return heads
+
+
+def retraction(feedback: Feedback, base: str, at: str, taken_back: Lesson) -> Lesson:
+    """The lesson that takes another one back."""
+    return Lesson(
+        id=f"lesson-{feedback.id}",
+        base=base,
+        kind="retract",
+        feedback_id=feedback.id,
+        reviewer=feedback.reviewer,
+        at=at,
+        retracts=feedback.retracts,
+        message_id=feedback.message_id,
+        decision_id=taken_back.human_decision_id,
+    )
+
+
+def human_decision(feedback: Feedback, at: str, model_version: str, policy: Policy) -> Decision | None:
+    """The human's decision, where the feedback sets the priority."""
+    judged, priority = feedback.predicted, feedback.labels.priority
+    if judged is None or judged.source is None or priority is None:
+        return None
+    labels = {**judged.labels, **feedback.labels.heads()}
+    return _decision(feedback, judged, labels, priority, at, model_version, policy, human=True)
+
+
+def restored_decision(
+    feedback: Feedback, taken_back: Lesson, at: str, model_version: str, policy: Policy
+) -> Decision | None:
+    """The replaced decision anew, where the feedback that is taken back had set the priority."""
+    judged = taken_back.predicted
+    if taken_back.human_decision_id is None or judged is None or judged.priority is None:
+        return None
+    replaced = feedback.__copy__()
+    replaced.decision_id = taken_back.human_decision_id
+    return _decision(replaced, judged, judged.labels, judged.priority, at, model_version, policy, human=False)
+
+
+def _decision(
+    feedback: Feedback,
+    judged: Predicted,
+    labels: dict[str, object],
+    priority: Priority,
+    at: str,
+    model_version: str,
+    policy: Policy,
+    *,
+    human: bool,
+) -> Decision:
+    source = judged.source or Source("", 0, 0)
+    model_version = model_version if human else judged.model_version or model_version
+    policy_version = policy.version if human else judged.policy_version or policy.version
+    category = str(labels.get("category", ""))
+    decision = Decision(
+        id=decision_id(
+            feedback.message_id,
+            judged.revision,
+            source,
+            model_version,
+            policy_version,
+            feedback.id,
+            feedback.decision_id,
+        ),
+        message_id=feedback.message_id,
+        revision=judged.revision,
+        customer_id=feedback.customer_id,
+        conversation_id=feedback.conversation_id or feedback.message_id,
+        channel=feedback.channel,
+        language=feedback.language or "other",
+        status="scored" if human else judged.status,
+        priority=priority,
+        decided_by="human" if human else judged.decided_by,
+        reasons=[],
+        route=judged.route or policy.routes.by_category.get(category, policy.routes.default),
+        automation_allowed=priority == "p3" and not human,
+        model_version=model_version,
+        policy_version=policy_version,
+        corrected=[],
+        sent_at=judged.sent_at or at,
+        received_at=judged.received_at or at,
+        decided_at=at,
+        source=source,
+        supersedes=feedback.decision_id,
+        feedback_id=feedback.id,
+    )
+    if category:
+        decision.category = Labelled(category, {category: 1.0})
+    if "emotion" in labels:
+        emotion = str(labels["emotion"])
+        decision.emotion = Labelled(emotion, {emotion: 1.0})
+    sentiment = labels.get("sentiment")
+    if sentiment in ("negative", "neutral", "positive"):
+        score = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}[str(sentiment)]
+        decision.sentiment = Sentiment(str(sentiment), score, {str(sentiment): 1.0})
+    return decision
+
+
+def rings(before: Priority, was_asked: bool, after: Priority) -> tuple[Change, list[str]] | None:
+    """(change, short topic names) of the alert that a human's priority sends; None where nothing changes.
+
+    Args:
+        before: the priority that rang.
+        was_asked: whether the message also stood in `review`.
+        after: the priority now.
+    """
+    topics = [f"priority.{priority}" for priority in dict.fromkeys((before, after)) if priority in FLAGGED]
+    if was_asked:
+        topics.append("review")
+    if not topics or (before == after and not was_asked):
+        return None
+    if after not in FLAGGED:
+        return "withdrawn", topics
+    return ("raised" if after < before else "lowered"), topics
+
+
+def message_of(feedback: Feedback, text: str, decision: Decision) -> Message:
+    """The message as far as feedback tells it; enough for whoever reads the alert."""
+    return Message(
+        id=feedback.message_id,
+        customer_id=feedback.customer_id,
+        text=text,
+        conversation_id=decision.conversation_id,
+        channel=feedback.channel,
+        language=feedback.language,
+        sent_at=decision.sent_at,
+        revision=decision.revision,
+    )
+
+
+def asked(judged: Predicted | None) -> bool:
+    """Whether the judged decision stood in `review`."""
+    return judged is not None and judged.status in ("abstained", "unscored")

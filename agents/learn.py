@@ -1,0 +1,277 @@
+"""Learn: each accepted feedback becomes a lesson, the lesson changes the model, and every scorer hears of it.
+
+One writer, one order. Lesson, model update, the human's decision with its alerts, and the input offset are one
+transaction; so a learner that is killed at any moment comes back to the same weights, bit for bit.
+Owns: that transaction, snapshots, and the figures of test-then-train. Must never: put text into a lesson.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from agents import alerts
+from agents.deadletters import DeadLetters
+from agents.feedback import asked, human_decision, lesson_of, message_of, restored_decision, retraction, rings
+from agents.handout import PolicyHandout, load_base
+from agents.scoring.learner import Learner, MissingLessons
+from agents.scoring.policy import Policy
+from schemas.arrays import unpack
+from schemas.base import Invalid, timestamp
+from schemas.decision import Decision, encode
+from schemas.learning import Lesson
+from schemas.people import Feedback, read_feedback
+from schemas.reading import read
+from streams import metrics
+from streams.app import ChunkApp
+from streams.chunks import Chunk
+from streams.follow import Record, read_to_end
+from streams.health import HealthReporter
+from streams.outputs import Outputs, cloud_event, trace_of
+from streams.roles import GroupRole
+from streams.settings import Settings
+from streams.transactions import Transactions
+
+log = logging.getLogger("tocsin.learn")
+
+SOURCE = "tocsin/learn"
+CHUNK_LESSONS = 200
+"""Feedback in one transaction: learning takes about a millisecond each, and the transaction must not time out."""
+SNAPSHOT_LESSONS = 1000
+SNAPSHOT_SECONDS = 300.0
+QUALITY_SECONDS = 10.0
+
+
+class Learn(GroupRole):
+    """The role `learn`."""
+
+    name = "learn"
+
+    def __init__(self, settings: Settings, health: HealthReporter) -> None:
+        super().__init__(settings, health)
+        self._transactions = Transactions(settings, settings.group(self.name))
+        self._learner = Learner(load_base(settings))
+        self._ledger: dict[str, Lesson] = {}
+        self._read_to = 0
+        self._policies = PolicyHandout(settings, health, self._on_policy)
+        self._policy: Policy | None = None
+        self._dead = DeadLetters(settings, health, SOURCE)
+        self._snapshot_at = time.monotonic()
+        self._snapshot_offset = 0
+        self._quality_task: asyncio.Task[None] | None = None
+        self.app = ChunkApp(
+            settings,
+            self.name,
+            [settings.topic("feedback")],
+            self.handle,
+            self,
+            max_records=min(settings.chunk_records, CHUNK_LESSONS),
+            max_bytes=settings.chunk_bytes,
+            concurrency=1,
+        )
+
+    # --- lifecycle
+
+    async def start(self) -> None:
+        """The last snapshot, then every lesson; only then the group."""
+        self._policy = await self._policies.start()
+        await self._restore()
+        await self._catch_up()
+        log.info("model %s, %d lessons", self._learner.version, len(self._ledger))
+        self._quality_task = asyncio.create_task(self._report_quality())
+        await super().start()
+
+    async def stop(self) -> None:
+        """Finishes what is in hand."""
+        await super().stop()
+        if self._quality_task is not None:
+            self._quality_task.cancel()
+        await self._transactions.revoke()
+        await self._policies.stop()
+
+    @property
+    def failed(self) -> BaseException | None:
+        """Why it cannot go on, if so."""
+        return super().failed or self._policies.failed
+
+    async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
+        """Fences the previous learner, then learns what it may have written last."""
+        await self._transactions.assign(partitions)
+        if partitions:
+            await self._catch_up()
+            if self._learner.offset > self._snapshot_offset:
+                await self._snapshot(next(iter(partitions)))
+
+    async def revoked(self, partitions: set[TopicPartition]) -> None:
+        """Lets the producer go."""
+        await self._transactions.revoke()
+
+    def _on_policy(self, policy: Policy) -> None:
+        self._policy = policy
+
+    # --- the model's state: a snapshot and the lessons behind it
+
+    async def _restore(self) -> None:
+        base, latest = self._learner.base.id.encode(), None
+        async for record in read_to_end(self.settings, self.settings.topic("models")):
+            if record.key == base and record.value is not None:
+                latest = record.value
+        if latest is None:
+            return
+        try:
+            unpack(latest)
+            self._learner.restore(latest)
+        except Invalid as fault:
+            self.health.alarm("model_refused", f"the snapshot of {self._learner.base.id}: {fault.detail}; "
+                              "learning anew from the lessons")
+            return
+        self._snapshot_offset = self._learner.offset
+
+    async def _catch_up(self) -> None:
+        topic = self.settings.topic("lessons")
+        async for record in read_to_end(self.settings, topic, self._read_to):
+            self._read_to = record.offset + 1
+            if record.key != self._learner.base.id.encode():
+                continue
+            lesson = read(record.value, Lesson)
+            if record.offset < self._learner.offset:
+                self._learner.remember(lesson, record.offset + 1)
+            else:
+                self._learner.learn(lesson, record.offset + 1)
+            self._note(lesson)
+
+    def _note(self, lesson: Lesson) -> None:
+        lesson.features, lesson.values = [], []
+        self._ledger[lesson.feedback_id] = lesson
+
+    # --- chunks
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Learns a chunk of feedback."""
+        outputs, lessons = Outputs(), Outputs()
+        at = timestamp(time.time_ns() // 1_000_000)
+        accepted: list[tuple[Record, Feedback, Lesson]] = []
+        for record in chunk.records:
+            try:
+                feedback = read_feedback(record.value)
+                lesson = self._lesson(feedback, at, [one for _, one, _ in accepted])
+            except Invalid as fault:
+                self._dead.add(outputs, record, fault)
+                continue
+            if lesson is not None:
+                accepted.append((record, feedback, lesson))
+                headers = cloud_event("tocsin.lesson.v1", SOURCE, lesson.id, at, trace_of(record.headers))
+                lessons.add(
+                    self.settings.topic("lessons"), 0, self._learner.base.id.encode(), encode(lesson), headers
+                )
+        async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
+            firsts = await lessons.send(producer)
+            offset = firsts.get((self.settings.topic("lessons"), 0), 0)
+            for place, (record, feedback, lesson) in enumerate(accepted):
+                self._learn(lesson, offset + place, outputs, record)
+                self._decide(feedback, lesson, at, outputs, record)
+                self._note(lesson)
+                self._read_to = offset + place + 1
+                await asyncio.sleep(0)
+            await outputs.send(producer)
+        self.finished(chunk)
+        now = time.time() * 1000
+        for record, _, lesson in accepted:
+            metrics.LESSONS.labels(lesson.kind).inc()
+            metrics.FEEDBACK_SECONDS.observe(max(now - record.timestamp, 0.0) / 1000)
+        self.count(messages=len(chunk.records), lessons=len(accepted))
+        await self._maybe_snapshot(chunk.tp)
+
+    def _lesson(self, feedback: Feedback, at: str, earlier: list[Feedback]) -> Lesson | None:
+        """The lesson of a feedback; None where it was learned before."""
+        if self._learner.knows(feedback.id) or any(one.id == feedback.id for one in earlier):
+            return None
+        policy = self._policy
+        assert policy is not None  # set before the group is joined
+        base, version = self._learner.base.id, self._learner.version
+        if feedback.kind != "retract":
+            decision = human_decision(feedback, at, version, policy)
+            return lesson_of(feedback, base, version, at, None if decision is None else decision.id)
+        taken_back = self._ledger.get(feedback.retracts or "")
+        if taken_back is None or taken_back.kind != "learn":
+            if any(one.id == feedback.retracts for one in earlier):
+                raise Invalid("unknown_feedback", f'"retracts" names {feedback.retracts!r}, which is not learned yet')
+            raise Invalid("unknown_feedback", f'"retracts" names {feedback.retracts!r}, which was never learned')
+        return retraction(feedback, base, at, taken_back)
+
+    def _learn(self, lesson: Lesson, offset: int, outputs: Outputs, record: Record) -> None:
+        update = self._learner.learn(lesson, offset + 1)
+        if update is not None:
+            headers = cloud_event(
+                "tocsin.model-update.v1", SOURCE, self._learner.version, lesson.at, trace_of(record.headers)
+            )
+            outputs.add(
+                self.settings.topic("model-updates"), 0, self._learner.base.id.encode(), encode(update), headers
+            )
+
+    def _decide(self, feedback: Feedback, lesson: Lesson, at: str, outputs: Outputs, record: Record) -> None:
+        """Writes the human's decision and its alerts, or the replaced one anew."""
+        policy, version = self._policy, self._learner.version
+        assert policy is not None
+        decision: Decision | None
+        if feedback.kind == "retract":
+            taken_back = self._ledger[feedback.retracts or ""]
+            decision = restored_decision(feedback, taken_back, at, version, policy)
+            judged = taken_back.predicted
+            before = None if taken_back.human_labels is None else taken_back.human_labels.priority
+            was_asked = False
+        else:
+            decision = human_decision(feedback, at, version, policy)
+            judged = feedback.predicted
+            before = None if judged is None else judged.priority
+            was_asked = asked(judged)
+        if decision is None or before is None:
+            return
+        trace, partition = trace_of(record.headers), decision.source.partition
+        alerts.add_decision(outputs, self.settings, decision, partition, SOURCE, trace)
+        ringing = rings(before, was_asked, decision.priority)
+        if ringing is not None:
+            change, topics = ringing
+            message = message_of(feedback, feedback.text or "", decision)
+            rung = alerts.alert(decision, message, policy, time.time_ns() // 1_000_000, change)
+            alerts.ring(outputs, self.settings, rung, partition, SOURCE, trace, topics)
+
+    # --- snapshots and figures
+
+    async def _maybe_snapshot(self, tp: TopicPartition) -> None:
+        fresh = self._learner.offset - self._snapshot_offset
+        if fresh >= SNAPSHOT_LESSONS or (fresh and time.monotonic() - self._snapshot_at > SNAPSHOT_SECONDS):
+            await self._snapshot(tp)
+
+    async def _snapshot(self, tp: TopicPartition) -> None:
+        outputs = Outputs()
+        at = timestamp(time.time_ns() // 1_000_000)
+        base = self._learner.base.id.encode()
+        headers = cloud_event("tocsin.model-snapshot.v1", SOURCE, self._learner.version, at)
+        outputs.add(self.settings.topic("models"), 0, base, self._learner.snapshot(), headers)
+        async with self._transactions.transaction(tp, None) as producer:
+            await outputs.send(producer)
+        self._snapshot_offset, self._snapshot_at = self._learner.offset, time.monotonic()
+        log.info("snapshot %s", self._learner.version)
+
+    async def _report_quality(self) -> None:
+        sent: dict[tuple[str, str], int] = {}
+        while True:
+            await asyncio.sleep(QUALITY_SECONDS)
+            for head, languages in self._learner.quality().items():
+                for language, figures in languages.items():
+                    if sent.get((head, language)) == figures["n"]:
+                        continue
+                    sent[head, language] = figures["n"]
+                    self.health.report(
+                        "model_quality",
+                        figures={"head": head, "language": language, **_flat(figures), "version": self._learner.version},
+                    )
+
+
+def _flat(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: figures[name] for name in ("n", "right", "majority_right", "log_loss")}

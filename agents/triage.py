@@ -1,0 +1,200 @@
+"""Triage: every customer message gets its decision, its alerts, or one dead letter; exactly once.
+
+Owns: what a chunk of `messages` becomes. Stateless: any number of workers may come and go.
+Must never: let one message hold up another, or commit an offset outside the transaction of its outputs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from aiokafka import TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from agents import alerts
+from agents.deadletters import DeadLetters
+from agents.handout import ModelHandout, PolicyHandout, load_base
+from agents.scoring.judge import Judge
+from schemas.base import Invalid, timestamp
+from schemas.decision import Decision, Source
+from schemas.message import read_message
+from streams import metrics
+from streams.app import ChunkApp
+from streams.chunks import Chunk
+from streams.errors import TocsinError
+from streams.health import HealthReporter
+from streams.kafka import end_offsets, reader, started
+from streams.outputs import Outputs, trace_of
+from streams.roles import GroupRole
+from streams.settings import Settings
+from streams.transactions import Transactions
+
+log = logging.getLogger("tocsin.triage")
+
+SOURCE = "tocsin/triage"
+SLICE_SECONDS = 0.02
+"""Judging gives the event loop back this often: transactions of other partitions and model updates go on meanwhile."""
+
+
+class Triage(GroupRole):
+    """The role `triage`."""
+
+    name = "triage"
+
+    def __init__(self, settings: Settings, health: HealthReporter) -> None:
+        super().__init__(settings, health)
+        group = settings.group(self.name)
+        self._transactions = Transactions(settings, group)
+        self._models = ModelHandout(settings, health, load_base(settings), self.name)
+        self._policies = PolicyHandout(settings, health, self._on_policy)
+        self._judge: Judge | None = None
+        self._dead = DeadLetters(settings, health, SOURCE)
+        self._next: dict[TopicPartition, int] = {}
+        self.app = ChunkApp(
+            settings,
+            self.name,
+            [settings.topic("messages")],
+            self.handle,
+            self,
+            max_records=settings.chunk_records,
+            max_bytes=settings.chunk_bytes,
+        )
+
+    async def start(self) -> None:
+        """Model and policy first: no message is judged by half of them."""
+        await self._models.start()
+        self._judge = Judge(await self._policies.start(), self._models.model)
+        await super().start()
+
+    async def stop(self) -> None:
+        """Finishes what is in hand, leaves the group, then closes the producers."""
+        await super().stop()
+        await self._transactions.revoke()
+        await self._models.stop()
+        await self._policies.stop()
+
+    @property
+    def failed(self) -> BaseException | None:
+        """Why it cannot go on, if so."""
+        return super().failed or self._models.failed or self._policies.failed
+
+    async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
+        """Fences the previous owners, then reads where they committed last."""
+        await self._transactions.assign(partitions)
+        offsets = {tp: (await self.app.consumer.committed(tp))[0] for tp in partitions}
+        new = [tp for tp, offset in offsets.items() if offset is None]
+        if new and self.settings.start_from != "earliest":
+            offsets.update(await self._starts(new))
+        self._next = {tp: offset or 0 for tp, offset in offsets.items()}
+
+    async def revoked(self, partitions: set[TopicPartition]) -> None:
+        """Lets the producers go."""
+        await self._transactions.revoke()
+
+    async def _starts(self, new: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where to begin on partitions that the group has no offset for.
+
+        Raises:
+            TocsinError: decisions are there already: the group's offsets were lost, and all would ring again.
+        """
+        client = await started(reader(self.settings), self.settings)
+        try:
+            decided = [TopicPartition(self.settings.topic("decisions"), tp.partition) for tp in new]
+            first = await client.beginning_offsets(decided)
+            last = await end_offsets(client, decided)
+            filled = [tp for tp, out in zip(new, decided, strict=True) if last[out] > first[out]]
+            if filled and self.settings.start_from == "refuse":
+                raise TocsinError(
+                    f"group {self.settings.group(self.name)} has no offset for partition {filled[0].partition} of "
+                    f"{filled[0].topic}, though its decisions are not empty: it would ring up to 28 days again; set "
+                    "TOCSIN_START_FROM to earliest or latest"
+                )
+            if self.settings.start_from == "latest":
+                ends = await end_offsets(client, new)
+                for tp, end in ends.items():
+                    await self.app.consumer.commit_offset(tp, end)
+                return ends
+            return {}
+        finally:
+            await client.stop()
+
+    def _on_policy(self, policy: object) -> None:
+        if self._judge is not None:
+            self._judge.set_policy(policy)  # type: ignore[arg-type]  # PolicyHandout gives a Policy
+
+    # --- chunks
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Judges a chunk, then writes its outputs and its offset in one transaction."""
+        outputs = Outputs()
+        decided: list[Decision] = []
+        # What was committed since the consumer asked must not be decided again.
+        records = [record for record in chunk.records if record.offset >= self._next.get(chunk.tp, 0)]
+        until = time.perf_counter() + SLICE_SECONDS
+        begun = time.thread_time()
+        for record in records:
+            self._one(record, outputs, decided)
+            if time.perf_counter() > until:
+                metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
+                await asyncio.sleep(0)
+                until, begun = time.perf_counter() + SLICE_SECONDS, time.thread_time()
+        metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
+        async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
+            await outputs.send(producer)
+        self._next[chunk.tp] = chunk.next_offset
+        self._observe(chunk, decided)
+
+    def _one(
+        self, record: ConsumerRecord[bytes | None, bytes | None], outputs: Outputs, decided: list[Decision]
+    ) -> None:
+        try:
+            decision = self._decide(record, outputs)
+        except Invalid as fault:
+            self._dead.add(outputs, record, fault)
+            return
+        except Exception as error:  # a defect of ours must not hold up what stands behind this record
+            log.exception("messages %d offset %d", record.partition, record.offset)
+            self.health.alarm("internal_error", f"{record.topic}/{record.partition} offset {record.offset}: {error!r}")
+            self._dead.add(outputs, record, Invalid("internal_error", f"{type(error).__name__} in triage"))
+            return
+        if decision is not None:
+            decided.append(decision)
+
+    def _decide(self, record: ConsumerRecord[bytes | None, bytes | None], outputs: Outputs) -> Decision | None:
+        incoming = read_message(record.value, record.timestamp)
+        message = incoming.message
+        if message.author_role != "customer":
+            return None
+        judge = self._judge
+        assert judge is not None  # set before the group is joined
+        now_ms = time.time_ns() // 1_000_000
+        source = Source(record.topic, record.partition, record.offset)
+        judged = judge.decide(incoming, source, timestamp(record.timestamp), timestamp(now_ms))
+        decision = judged.decision
+        if judged.failure is not None:
+            metrics.SCORING_FAILED.inc()
+            self.health.alarm(
+                "scoring_failed",
+                f"{record.topic}/{record.partition} offset {record.offset}: {judged.failure!r}; it went out unscored",
+                severity="critical",
+                where=type(judged.failure).__name__,
+            )
+        trace = trace_of(record.headers)
+        # The alert first: whatever fails must fail before anything stands in the outputs.
+        rung = alerts.alert(decision, message, judge.policy, now_ms) if any(alerts.topics_of(decision)) else None
+        alerts.add_decision(outputs, self.settings, decision, record.partition, SOURCE, trace)
+        if rung is not None:
+            for name in alerts.ring(outputs, self.settings, rung, record.partition, SOURCE, trace):
+                metrics.ALERTS.labels(name).inc()
+        return decision
+
+    def _observe(self, chunk: Chunk, decided: list[Decision]) -> None:
+        self.finished(chunk)
+        now = time.time() * 1000
+        for record in chunk.records:
+            metrics.DECISION_SECONDS.observe(max(now - record.timestamp, 0.0) / 1000)
+        for decision in decided:
+            metrics.DECISIONS.labels(decision.priority, decision.status, decision.decided_by).inc()
+        self.count(messages=len(chunk.records), decisions=len(decided))
