@@ -92,6 +92,4 @@ def add_decision(
 ) -> None:
     """Adds a decision to `decisions`."""
     headers = cloud_event("tocsin.decision.v1", source, decision.id, decision.decided_at, traceparent)
-    outputs.add(
-        settings.topic("decisions"), partition, decision.customer_id.encode(), encode(decision), headers
-    )
+    outputs.add(settings.topic("decisions"), partition, decision.customer_id.encode(), encode(decision), headers)

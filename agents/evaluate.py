@@ -196,9 +196,15 @@ def _opened(name: str) -> IO[bytes]:
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.option("--head", required=True, help=f"The label asked for: {', '.join(HEADS)}, or any name under `labels`.")
-@click.option("--delay", type=click.IntRange(min=0), default=0, show_default=True, help="Labels arrive N messages late.")
-@click.option("--predictions", "out", type=click.Path(dir_okay=False, path_type=Path), help="One JSON line a message here.")
-@click.option("--base", type=click.Choice(["shipped", "none"]), default="shipped", show_default=True, help="Start from.")
+@click.option(
+    "--delay", type=click.IntRange(min=0), default=0, show_default=True, help="Labels arrive N messages late."
+)
+@click.option(
+    "--predictions", "out", type=click.Path(dir_okay=False, path_type=Path), help="One JSON line a message here."
+)
+@click.option(
+    "--base", type=click.Choice(["shipped", "none"]), default="shipped", show_default=True, help="Start from."
+)
 def evaluate(file: str, head: str, delay: int, out: Path | None, base: str) -> None:
     """Predicts each labelled message of FILE (JSONL, .gz, or -), learns its label N messages later, prints figures as JSON."""
     try:

@@ -5,6 +5,8 @@ Owns: what feedback becomes. Must never: learn; that is the learner's. Must neve
 
 from __future__ import annotations
 
+import msgspec
+
 from agents.scoring.features import extract
 from agents.scoring.language import detect
 from agents.scoring.own_words import own_words
@@ -79,8 +81,7 @@ def restored_decision(
     judged = taken_back.predicted
     if taken_back.human_decision_id is None or judged is None or judged.priority is None:
         return None
-    replaced = feedback.__copy__()
-    replaced.decision_id = taken_back.human_decision_id
+    replaced = msgspec.structs.replace(feedback, decision_id=taken_back.human_decision_id)
     return _decision(replaced, judged, judged.labels, judged.priority, at, model_version, policy, human=False)
 
 

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-
 from agents.scoring.base import Base, shipped
 from agents.scoring.heads import Model
 from agents.scoring.policy import Policy, PolicyError, parse
@@ -44,7 +43,8 @@ def load_base(settings: Settings) -> Base:
     except OSError as error:
         raise TocsinError(f"TOCSIN_MODEL: {path} cannot be read: {error.strerror}") from None
     except Invalid as error:
-        raise TocsinError(f"TOCSIN_MODEL: {path}: {error.detail}; make one with `tocsin train`") from None
+        named = "the base model in the package" if path is None else f"TOCSIN_MODEL: {path}"
+        raise TocsinError(f"{named}: {error.detail}; make one with `tocsin train`") from None
 
 
 class ModelHandout:

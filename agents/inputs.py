@@ -34,7 +34,7 @@ def opened(file: str) -> Iterator[IO[bytes]]:
     path = Path(file)
     try:
         with path.open("rb") as raw:
-            packed = raw.peek(2)[:2] == b"\x1f\x8b"  # type: ignore[attr-defined]  # a BufferedReader
+            packed = raw.peek(2)[:2] == b"\x1f\x8b"
             if not packed:
                 yield raw
                 return

@@ -18,7 +18,7 @@ from agents import alerts
 from agents.deadletters import DeadLetters
 from agents.feedback import asked, human_decision, lesson_of, message_of, restored_decision, retraction, rings
 from agents.handout import PolicyHandout, load_base
-from agents.scoring.learner import Learner, MissingLessons
+from agents.scoring.learner import Learner
 from agents.scoring.policy import Policy
 from schemas.arrays import unpack
 from schemas.base import Invalid, timestamp
@@ -126,8 +126,10 @@ class Learn(GroupRole):
             unpack(latest)
             self._learner.restore(latest)
         except Invalid as fault:
-            self.health.alarm("model_refused", f"the snapshot of {self._learner.base.id}: {fault.detail}; "
-                              "learning anew from the lessons")
+            self.health.alarm(
+                "model_refused",
+                f"the snapshot of {self._learner.base.id}: {fault.detail}; learning anew from the lessons",
+            )
             return
         self._snapshot_offset = self._learner.offset
 
@@ -165,9 +167,7 @@ class Learn(GroupRole):
             if lesson is not None:
                 accepted.append((record, feedback, lesson))
                 headers = cloud_event("tocsin.lesson.v1", SOURCE, lesson.id, at, trace_of(record.headers))
-                lessons.add(
-                    self.settings.topic("lessons"), 0, self._learner.base.id.encode(), encode(lesson), headers
-                )
+                lessons.add(self.settings.topic("lessons"), 0, self._learner.base.id.encode(), encode(lesson), headers)
         async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
             firsts = await lessons.send(producer)
             offset = firsts.get((self.settings.topic("lessons"), 0), 0)
@@ -269,7 +269,12 @@ class Learn(GroupRole):
                     sent[head, language] = figures["n"]
                     self.health.report(
                         "model_quality",
-                        figures={"head": head, "language": language, **_flat(figures), "version": self._learner.version},
+                        figures={
+                            "head": head,
+                            "language": language,
+                            **_flat(figures),
+                            "version": self._learner.version,
+                        },
                     )
 
 

@@ -193,8 +193,8 @@ class Triage(GroupRole):
     def _observe(self, chunk: Chunk, decided: list[Decision]) -> None:
         self.finished(chunk)
         now = time.time() * 1000
-        for record in chunk.records:
-            metrics.DECISION_SECONDS.observe(max(now - record.timestamp, 0.0) / 1000)
+        arrived = {record.offset: record.timestamp for record in chunk.records}
         for decision in decided:
+            metrics.DECISION_SECONDS.observe(max(now - arrived[decision.source.offset], 0.0) / 1000)
             metrics.DECISIONS.labels(decision.priority, decision.status, decision.decided_by).inc()
         self.count(messages=len(chunk.records), decisions=len(decided))

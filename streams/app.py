@@ -110,7 +110,7 @@ class ChunkApp:
         self.consumer = consumer
         channel = app.topic(*topics, key_serializer="raw", value_serializer="raw")
         # The value is a chunk already; decoding belongs to the agent, which makes dead letters of what fails.
-        channel.decode = self._decode(channel)  # type: ignore[method-assign]
+        channel.decode = self._decode(channel)  # type: ignore[assignment]
         app.agent(channel, name=f"tocsin.{role}", concurrency=concurrency)(self._agent)
 
     @staticmethod
@@ -171,7 +171,7 @@ class ChunkApp:
     def failed(self) -> BaseException | None:
         """Why Faust gave up, if it did."""
         if not self._app.crashed:
-            return None
+            return self.consumer.refused
         return self._app.crash_reason or RuntimeError("Faust stopped without a reason")
 
     @property

@@ -34,9 +34,9 @@ class Chunk:
     @property
     def first(self) -> int:
         """Offset of the first record."""
-        return self.records[0].offset
+        return int(self.records[0].offset)
 
     @property
     def last(self) -> int:
         """Offset of the last record."""
-        return self.records[-1].offset
+        return int(self.records[-1].offset)

@@ -79,9 +79,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
 
     async def fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
         """Records of these partitions (never an empty set: to aiokafka that means all of them)."""
-        return cast(
-            "dict[TP, Fetched]", await self.call_thread(self._fetch, partitions, timeout, max_records)
-        )
+        return cast("dict[TP, Fetched]", await self.call_thread(self._fetch, partitions, timeout, max_records))
 
     async def _fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
         if not self.consumer.flow_active:
@@ -114,6 +112,11 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
             KafkaError: not the owner any more, or the coordinator is away.
         """
         await self.call_thread(self._ensure_consumer().commit, {tp: OffsetAndMetadata(offset, metadata)})
+
+    def refused(self) -> BaseException | None:
+        """What the group's coordinator refused for good; aiokafka keeps it for a poll that Faust never makes."""
+        coordinator = None if self._consumer is None else getattr(self._consumer, "_coordinator", None)
+        return None if coordinator is None else getattr(coordinator, "_pending_exception", None)
 
     async def backlog(self) -> dict[TopicPartition, tuple[int, int]]:
         """(position, end of committed records) of every assigned partition that was fetched at least once."""
@@ -161,7 +164,7 @@ class ChunkConsumer(driver.Consumer):
 
     # --- fetching
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # type: ignore[override]
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Chunks, each as the value of one message; `timeout` is ours, not Faust's."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
@@ -191,7 +194,7 @@ class ChunkConsumer(driver.Consumer):
             0,
             [],
             None,
-            chunk,
+            cast("bytes", chunk),  # Faust carries a message's value as it is
             None,
             0,
             0,
@@ -250,16 +253,21 @@ class ChunkConsumer(driver.Consumer):
         self.generation += 1
         self.assigned_at = None
         self.busy.clear()
-        await self.hooks.revoked(cast("set[TopicPartition]", set(revoked)))
+        await self.hooks.revoked(set(revoked))
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Fences first; only then may Faust ask for the committed offsets (it does so in the parent)."""
         self.generation += 1
         self.busy.clear()
-        await self.hooks.assigned(cast("set[TopicPartition]", set(assigned)), self.generation)
+        await self.hooks.assigned(set(assigned), self.generation)
         await super().on_partitions_assigned(assigned, generation_id)
         self.assigned_at = time.monotonic()
         self.last_chunk_at = time.monotonic()
+
+    @property
+    def refused(self) -> BaseException | None:
+        """What the group's coordinator refused for good, such as rights or a session timeout."""
+        return self._thread.refused()
 
     # --- offsets, for a role that commits them itself
 

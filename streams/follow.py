@@ -96,7 +96,7 @@ class Follower:
 
     @staticmethod
     async def _seek_to_time(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since_ms: int) -> None:
-        starts = await consumer.offsets_for_times({tp: since_ms for tp in partitions})
+        starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
         for tp in partitions:
             start = starts.get(tp)
             if start is None:

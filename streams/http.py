@@ -25,7 +25,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the parent's name
+    def log_message(self, format: str, *args: Any) -> None:  # the parent's name
         """Says nothing: probes come every few seconds."""
 
 

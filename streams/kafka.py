@@ -51,7 +51,10 @@ def client_options(settings: Settings) -> dict[str, Any]:
 
 def _ssl_context(settings: Settings) -> ssl.SSLContext:
     try:
-        return create_ssl_context(cafile=None if settings.kafka_ca is None else str(settings.kafka_ca))
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=None if settings.kafka_ca is None else str(settings.kafka_ca)
+        )
+        return context
     except (OSError, ssl.SSLError) as error:
         raise TocsinError(f"TOCSIN_KAFKA_CA: {settings.kafka_ca} cannot be read as PEM: {error}") from None
 
@@ -84,7 +87,7 @@ async def admin(settings: Settings, timeout: float = 30.0) -> AsyncIterator[AIOK
 async def _closed(client: AIOKafkaAdminClient) -> None:
     try:
         await client.close()
-    except Exception:  # noqa: BLE001  # a client that never connected cannot always be closed; it holds nothing then
+    except Exception:  # a client that never connected cannot always be closed; it holds nothing then
         return
 
 

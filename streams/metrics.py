@@ -13,9 +13,7 @@ RECORDS_READ = Counter("tocsin_records_read_total", "Records read from Kafka", [
 CHUNK_RECORDS = Histogram(
     "tocsin_chunk_records", "Records in a chunk", ["role"], buckets=(1, 5, 20, 100, 500, 1000, 2000, 5000, 20000)
 )
-CHUNK_SECONDS = Histogram(
-    "tocsin_chunk_seconds", "From taking a chunk to its commit", ["role"], buckets=_SECONDS
-)
+CHUNK_SECONDS = Histogram("tocsin_chunk_seconds", "From taking a chunk to its commit", ["role"], buckets=_SECONDS)
 DECISIONS = Counter("tocsin_decisions_total", "Decisions written", ["priority", "status", "decided_by"])
 ALERTS = Counter("tocsin_alerts_total", "Alerts written", ["topic"])
 DECISION_SECONDS = Histogram(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -99,7 +98,9 @@ async def _incoming(settings: Settings, past: Decision, message_file: str | None
     finally:
         await sink.close()
     if not rows:
-        raise TocsinError(f"message {past.message_id} is not in ClickHouse (texts stay 28 days); give it with --message")
+        raise TocsinError(
+            f"message {past.message_id} is not in ClickHouse (texts stay 28 days); give it with --message"
+        )
     incoming = message_of(_fields(rows[0]), received)
     incoming.corrected = past.corrected
     incoming.text_cut = past.truncated == "text"
@@ -108,7 +109,9 @@ async def _incoming(settings: Settings, past: Decision, message_file: str | None
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:
     """A row as the message it came from: times as text, what is empty left out."""
-    fields = {name: value for name, value in row.items() if not name.startswith("_") and value not in ("", None, [], {})}
+    fields = {
+        name: value for name, value in row.items() if not name.startswith("_") and value not in ("", None, [], {})
+    }
     if "sent_at" in fields:
         fields["sent_at"] = fields["sent_at"].strftime("%Y-%m-%dT%H:%M:%S.%f+00:00")
     fields.setdefault("text", "")

@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from streams import cli, worker as workers
+from streams import cli
+from streams import worker as workers
 from streams.worker import Build
 
 ROLES = {
@@ -27,7 +28,9 @@ def builder(role: str) -> Build:
 
 @click.command()
 @click.argument("roles", nargs=-1, required=True, type=click.Choice(list(ROLES)))
-@click.option("--http-port", type=click.IntRange(0, 65535), help="port of /metrics, /healthz, /readyz (0: any free one)")
+@click.option(
+    "--http-port", type=click.IntRange(0, 65535), help="port of /metrics, /healthz, /readyz (0: any free one)"
+)
 def worker(roles: tuple[str, ...], http_port: int | None) -> None:
     """Runs one or several agents until SIGTERM; ends with status 70 where it wants to be started again."""
     settings = cli.settings(http_port=http_port)

@@ -167,7 +167,7 @@ def _fetch_all(
                 return
             try:
                 _fetch_one(jar, places[jar], staging, fetch)
-            except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            except Exception as error:
                 finished.put((jar, error))
             else:
                 finished.put((jar, None))

@@ -1,0 +1,54 @@
+# What a developer does every day. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint types format chromium schemas lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## makes .venv with the command .venv/bin/tocsin, from the lock
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tocsin needs Python 3.11 or newer; set PYTHON=... to one")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup ## everything on this machine, with messages that play along, until Ctrl-C
+	$(BIN)/tocsin demo
+
+up: setup ## the same stack, waiting for your messages
+	$(BIN)/tocsin up
+
+test: setup chromium ## all tests, on real Kafka, the real ClickHouse engine and a real browser
+	$(BIN)/python -m pytest
+
+chromium:
+	@sh tests/browser/chromium.sh
+
+lint: setup ## style, and generated files that drifted
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m schemas.generate --check
+
+types: setup ## strict typing of code and tests
+	$(BIN)/mypy
+
+format: setup ## puts style right where a machine can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: setup ## writes JSON Schema and AsyncAPI anew
+	$(BIN)/python -m schemas.generate
+
+lock: ## resolves requirements/*.txt anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/run.txt
+
+clean: ## removes .venv and what tools left
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,114 @@
+"""What a request must look like before anything is done for it, and the headers that every answer carries.
+
+The console has no log-in: whoever reaches its port may read and decide. These checks keep other web sites, open in the
+same browser, from doing so in its user's place (cross-site requests, DNS rebinding, framing).
+Owns: those checks. Must never: let an error out that is not one JSON sentence.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import orjson
+from aiohttp import web
+
+log = logging.getLogger("tocsin.console")
+
+MAX_BODY = 2 << 20
+"""Bytes of a request's body: a text of 100,000 characters, each escaped in JSON, and what stands around it."""
+MARK = "X-Tocsin-Console"
+"""A header of our own: no other site's page can send it without asking first, and the answer to that is no."""
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def refusal(status: int, sentence: str) -> web.Response:
+    """An error as every client gets it."""
+    return web.Response(body=orjson.dumps({"error": sentence}), status=status, content_type="application/json")
+
+
+class Guard:
+    """Checks every request.
+
+    Args:
+        host: the address that the console listens on.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._host = host.lower()
+        self._local = self._host == "localhost" or _address(self._host, "is_loopback")
+
+    async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Adds the headers; also to errors and streams."""
+        response.headers.update(HEADERS)
+        if request.path.startswith("/api/"):
+            response.headers["Cache-Control"] = "no-store"
+        else:
+            response.headers.setdefault("Cache-Control", "no-cache")
+
+    @web.middleware
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuses, or hands on; turns every error into one sentence."""
+        try:
+            refused = self._refused(request)
+            return refused if refused is not None else await handler(request)
+        except web.HTTPRequestEntityTooLarge:
+            return refusal(413, f"the body is larger than {MAX_BODY:,} bytes; texts are kept to 100,000 characters")
+        except web.HTTPException as error:
+            return refusal(error.status, f"{request.method} {request.path[:200]}: {error.reason}")
+        except (ConnectionResetError, TimeoutError):
+            raise
+        except Exception:
+            log.exception("%s %s", request.method, request.path)
+            return refusal(500, "the console failed on this request; its log says why")
+
+    def _refused(self, request: web.Request) -> web.Response | None:
+        host = request.headers.get("Host", "")
+        if not self._own(host):
+            return refusal(403, f"the console does not answer to the host name {host[:100]!r}; use its address")
+        if not request.path.startswith("/api/"):
+            return None
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            return refusal(403, "requests from other sites are refused")
+        if request.method in ("GET", "HEAD"):
+            return None
+        origin = request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return refusal(403, "requests from other sites are refused: Origin is not this console's")
+        if request.headers.get(MARK) != "1":
+            return refusal(403, f"requests from other sites are refused: the header {MARK}: 1 is missing")
+        if request.content_type != "application/json":
+            return refusal(415, "the body must be JSON, with Content-Type: application/json")
+        if (request.content_length or 0) > MAX_BODY:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
+        return None
+
+    def _own(self, header: str) -> bool:
+        """A name that another site made point here (DNS rebinding) is not ours; a bare address cannot be such a name."""
+        try:
+            name = (urlsplit(f"//{header}").hostname or "").lower()
+        except ValueError:
+            return False
+        if name in ("localhost", self._host):
+            return True
+        return _address(name, "is_loopback") or (not self._local and _address(name))
+
+
+def _address(name: str, kind: str | None = None) -> bool:
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return kind is None or bool(getattr(address, kind))

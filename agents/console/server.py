@@ -1,0 +1,222 @@
+"""The console's HTTP server: the page, its JSON, its live updates, and the one door for a person's word.
+
+Owns: routes and their answers. Must never: decide, learn, or write anything but feedback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from agents.console.guard import MAX_BODY, Guard, refusal
+from agents.console.history import History, NoAnswer
+from agents.console.live import CLOSED, HEARTBEAT_SECONDS, Client, Hub
+from agents.console.queue import LiveQueue
+from agents.console.view import brief, detail
+from agents.console.word import Outdated, compose
+from schemas.base import Invalid, timestamp
+from schemas.people import Feedback
+from schemas.reading import json_object
+from streams.errors import TocsinError
+from streams.settings import Settings
+
+LANGUAGES = ("en", "fr")
+_TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+WRITE_SECONDS = 30.0
+"""A page that takes no byte for this long is gone."""
+
+Produce = Callable[[Feedback], Awaitable[None]]
+"""Sends feedback to Kafka, returns when it is acknowledged; raises TocsinError where it was not in time."""
+
+
+class Server:
+    """Serves one live queue.
+
+    Args:
+        produce: see `Produce`.
+        figures: what `/api/figures` says.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        queue: LiveQueue,
+        hub: Hub,
+        history: History,
+        produce: Produce,
+        figures: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._hub = hub
+        self._history = history
+        self._produce = produce
+        self._figures = figures
+        guard = Guard(settings.console_host)
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[guard.check])
+        app.on_response_prepare.append(guard.on_prepare)
+        self._files = _files()
+        app.add_routes(
+            [
+                web.get("/", self._page),
+                web.get("/{name:[a-z]+\\.[a-z]+}", self._file),
+                web.get("/api/alerts", self._alerts),
+                web.get("/api/alert", self._alert),
+                web.get("/api/counts", self._counts),
+                web.get("/api/rows", self._rows),
+                web.get("/api/figures", self._say_figures),
+                web.get("/api/events", self._events),
+                web.post("/api/feedback", self._feedback),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listens.
+
+        Raises:
+            TocsinError: the address or the port cannot be used.
+        """
+        host, port = self._settings.console_host, self._settings.console_port
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except (OSError, OverflowError) as error:
+            raise TocsinError(
+                f"port {port} (TOCSIN_CONSOLE_PORT) on {host} (TOCSIN_CONSOLE_HOST) cannot be used: "
+                f"{getattr(error, 'strerror', None) or error}; choose another, or port 0 for any free one"
+            ) from None
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Frees the port."""
+        await self._runner.cleanup()
+
+    # --- the page
+
+    async def _page(self, request: web.Request) -> web.Response:
+        language = preferred(request.headers.get("Accept-Language", ""))
+        body = self._files["index.html"].replace(b'<html lang="en">', b'<html lang="%b">' % language.encode(), 1)
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Vary": "Accept-Language"})
+
+    async def _file(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        body = self._files.get(name)
+        if body is None or name == "index.html":
+            raise web.HTTPNotFound
+        return web.Response(body=body, content_type=_TYPES[name.rpartition(".")[2]], charset="utf-8")
+
+    # --- what there is
+
+    async def _alerts(self, request: web.Request) -> web.Response:
+        entries = [brief(entry) for entry in self._queue.ordered()]
+        now = int(time.time() * 1000)
+        return _json({"alerts": entries, "totals": self._queue.totals(), "now": now, "ready": self._hub.ready})
+
+    async def _alert(self, request: web.Request) -> web.Response:
+        entry = self._queue.get(request.query.get("message_id", ""))
+        if entry is None:
+            return refusal(404, "this message is not, or no longer, in the live queue")
+        return _json(detail(entry))
+
+    async def _counts(self, request: web.Request) -> web.Response:
+        return await self._told(self._history.counts)
+
+    async def _rows(self, request: web.Request) -> web.Response:
+        return await self._told(self._history.rows)
+
+    @staticmethod
+    async def _told(ask: Callable[[], Awaitable[dict[str, Any]]]) -> web.Response:
+        try:
+            return _json(await ask())
+        except NoAnswer as error:
+            return refusal(503, str(error))
+
+    async def _say_figures(self, request: web.Request) -> web.Response:
+        return _json(self._figures())
+
+    # --- live
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        client = self._hub.join()
+        if client is None:
+            return refusal(503, "too many pages follow the live queue already; close some")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+        try:
+            await response.prepare(request)
+            await self._write(response, b"retry: 1000\n\n")
+            await self._follow(client, response)
+        except (ConnectionResetError, TimeoutError):
+            pass  # the page is gone, or asleep; it asks again when it wakes
+        finally:
+            self._hub.leave(client)
+        return response
+
+    async def _follow(self, client: Client, response: web.StreamResponse) -> None:
+        while True:
+            if client.behind:
+                # No await between the two: what changes from here on comes in batches.
+                snapshot = self._hub.snapshot()
+                client.behind = False
+                await self._write(response, snapshot)
+            batch = await client.take(HEARTBEAT_SECONDS)
+            if batch == CLOSED:
+                return
+            await self._write(response, batch or b": still here\n\n")
+
+    @staticmethod
+    async def _write(response: web.StreamResponse, data: bytes) -> None:
+        await asyncio.wait_for(response.write(data), WRITE_SECONDS)
+
+    # --- a person's word
+
+    async def _feedback(self, request: web.Request) -> web.Response:
+        try:
+            body = json_object(await request.read())
+        except Invalid as fault:
+            return refusal(400, fault.detail)
+        message_id = body.get("message_id")
+        entry = self._queue.get(message_id) if isinstance(message_id, str) else None
+        try:
+            feedback = compose(body, entry, timestamp(time.time_ns() // 1_000_000))
+        except Invalid as fault:
+            return refusal(422, fault.detail)
+        except Outdated:
+            return refusal(409, "this decision was replaced while you were looking at it; look again")
+        try:
+            await self._produce(feedback)
+        except TocsinError as error:
+            return refusal(503, str(error))
+        return _json({"id": feedback.id, "message_id": feedback.message_id, "kind": feedback.kind}, 201)
+
+
+def preferred(accept: str) -> str:
+    """The language of the page by an Accept-Language header; English where it names neither."""
+    best, weight = LANGUAGES[0], 0.0
+    for part in accept[:1000].split(","):
+        tag, _, quality = part.strip().partition(";")
+        try:
+            wanted = float(quality.strip().removeprefix("q=") or 1.0)
+        except ValueError:
+            continue
+        language = tag.split("-")[0].lower()
+        if language in LANGUAGES and wanted > weight:
+            best, weight = language, wanted
+    return best
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
+
+
+def _files() -> dict[str, bytes]:
+    folder = resources.files("agents.console") / "static"
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.rpartition(".")[2] in _TYPES}

@@ -1,0 +1,133 @@
+// From an entry, as the server tells it, to elements of the page.
+// Message text is hostile: it only ever becomes a text node. Must never set innerHTML, an event attribute or a URL that is
+// not http(s).
+
+import { age, label, languageName, moment, number, say, spoken } from "./words.js";
+
+/** An element with attributes and children; strings become text nodes. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** The text with its marks: pieces are cut on the server, so no offset is counted here. */
+function text(entry) {
+  const nodes = entry.parts.map(([piece, floor]) =>
+    floor === null ? piece : h("mark", { title: `${say("floor")}: ${label(floor)}` }, piece));
+  return [entry.cut[0] ? "… " : null, ...nodes, entry.cut[1] ? " …" : null];
+}
+
+function badge(kind, ...words) {
+  return h("span", { class: `badge ${kind}` }, ...words);
+}
+
+function status(entry) {
+  if (entry.status === "abstained") return badge("unsure", say("abstained"));
+  if (entry.status === "unscored") {
+    return badge("unread", entry.status_reason ? `${say("unscored")}: ${label(entry.status_reason)}` : say("unscored"));
+  }
+  return null;
+}
+
+/** What people said of it, and whether the models have learned it. */
+function word(entry) {
+  if (entry.word === null) return entry.decided_by === "human" ? badge("said", say("human")) : null;
+  const parts = [say(`said_${entry.word.kind}`, entry.word.by)];
+  if (entry.word.learned) parts.push(` · ${learned(entry.word.seconds)}`);
+  return badge("said", ...parts);
+}
+
+export function learned(seconds) {
+  return seconds === null ? say("learned_plain") : say("learned", number(seconds, 1));
+}
+
+function chip(entry) {
+  return h("span", { class: `chip ${entry.kind}` }, say(entry.kind));
+}
+
+function since(entry, now) {
+  return h("time", { datetime: new Date(entry.sent).toISOString(), "data-sent": entry.sent }, age(now - entry.sent));
+}
+
+/** One line of the list. */
+export function row(entry, now, selected) {
+  const facts = [entry.category && label(entry.category), entry.sentiment && label(entry.sentiment), entry.channel,
+    languageName(entry.language)];
+  return h("li", { class: `row ${entry.kind}${entry.reviewed ? " reviewed" : ""}` },
+    h("button", { type: "button", "data-id": entry.id, "aria-current": selected ? "true" : null },
+      h("span", { class: "first" }, chip(entry), entry.late && badge("late", say("late")), entry.drill && badge("drill", say("drill")),
+        status(entry), since(entry, now)),
+      h("span", { class: "why" }, entry.why[spoken()]),
+      h("span", { class: "text", dir: "auto" }, entry.subject ? h("b", {}, entry.subject, " ") : null, text(entry)),
+      h("span", { class: "facts" }, h("bdi", { class: "customer" }, entry.customer),
+        facts.filter(Boolean).map((fact) => h("bdi", {}, fact)), word(entry))));
+}
+
+/** Brings the ages on the page up to date. */
+export function tick(now) {
+  for (const element of document.querySelectorAll("time[data-sent]")) {
+    element.textContent = age(now - Number(element.dataset.sent));
+  }
+}
+
+function part(title, ...children) {
+  return h("section", {}, h("h3", {}, say(title)), ...children);
+}
+
+function accounts(entry) {
+  return entry.accounts.map((account) => {
+    const answer = account.label === null ? "" : ` → ${label(account.label === "yes" ? true : account.label === "no" ? false : account.label)}`;
+    return h("div", { class: "account" }, h("h4", {}, label(account.head), answer),
+      h("ul", { class: "words" }, account.words.map(([feature, value]) =>
+        h("li", { class: value < 0 ? "against" : "for", title: say(value < 0 ? "spoke_against" : "spoke_for") },
+          h("bdi", {}, feature), ` ${value < 0 ? "−" : "+"}${number(Math.abs(value), 2)}`))));
+  });
+}
+
+function link(url) {
+  let parsed;
+  try {
+    parsed = new URL(url);
+  } catch {
+    return null;
+  }
+  if (parsed.protocol !== "https:" && parsed.protocol !== "http:") return null;
+  return h("a", { href: parsed.href, target: "_blank", rel: "noopener noreferrer" }, say("source", parsed.host));
+}
+
+function facts(entry) {
+  const rows = [["customer", `${entry.customer}${entry.customer === entry.customer_id ? "" : ` (${entry.customer_id})`}`],
+    ["channel", entry.channel], ["tongue", languageName(entry.language)], ["sent", moment(entry.sent)],
+    ["visibility", say(entry.visibility)], ["attachments", entry.attachments ? number(entry.attachments) : null],
+    ["model", entry.model_version], ["policy", entry.policy_version]];
+  return h("dl", {}, rows.filter(([, value]) => value).map(([name, value]) =>
+    [h("dt", {}, say(name)), h("dd", {}, h("bdi", {}, value))]).flat());
+}
+
+/** The whole of a message, and all that led to its decision. */
+export function detail(entry, now) {
+  const answers = Object.entries(entry.answers).map(([head, share]) => {
+    const answer = typeof entry.labels[head] === "boolean" ? `${number(share * 100)} %` : `${label(entry.labels[head])} (${number(share * 100)} %)`;
+    return [h("dt", {}, label(head)), h("dd", {}, answer)];
+  });
+  const replaced = entry.decided_by === "human" && entry.told[spoken()] !== entry.why[spoken()];
+  return [
+    h("p", { class: "first" }, chip(entry), entry.late && badge("late", say("late")), entry.drill && badge("drill", say("drill")),
+      status(entry), word(entry), since(entry, now)),
+    h("p", { class: "why" }, entry.kind === "withdrawn" ? say("withdrawn_long") : entry.why[spoken()]),
+    replaced && h("p", { class: "told" }, say("model_why"), ": ", entry.told[spoken()]),
+    entry.subject && h("h3", { class: "subject", dir: "auto" }, entry.subject),
+    h("blockquote", { class: "text", dir: "auto" }, text(entry)),
+    link(entry.url),
+    entry.truncated && h("p", { class: "note" }, say("truncated")),
+    entry.floors.length > 0 && part("rules", h("ul", { class: "rules" }, entry.floors.map((hit) =>
+      h("li", {}, label(hit.floor), ": ", h("q", {}, hit.phrase))))),
+    entry.accounts.some((account) => account.words.length) && part("weighed", ...accounts(entry)),
+    answers.length > 0 && part("answers", h("dl", {}, ...answers.flat())),
+    part("facts", facts(entry)),
+  ].filter(Boolean);
+}

@@ -1,0 +1,133 @@
+// Every word on the page, in English and French. Those of contract section 1 stand here exactly as there.
+// Must never hold markup: words are set as text.
+
+const WORDS = {
+  en: {
+    p0: "Danger", p1: "Urgent", p2: "Needs a person", p3: "Can wait", withdrawn: "No longer rings",
+    abstained: "Not sure, you decide", unscored: "Not read", floor: "Safety rule", message: "Message", customer: "Customer",
+    right: "Right", wrong: "Wrong", decide: "I decide", undo: "Undo", decision: "Decision", question: "Question",
+    too_short: "too short", language: "a language it does not know", no_text: "no text", scoring_failed: "reading it failed",
+    late: "Late", drill: "Drill", human: "Decided by a person", queue: "What rings now", your_word: "Your word on it",
+    minutes: "Messages a minute, by priority", last_hour: "last hour", peak: "at most {0} a minute", waiting: "waiting",
+    no_counts: "No counts: ClickHouse does not answer. The live queue goes on without it.",
+    live: "Live", connecting: "Connecting…", lost: "Connection lost, trying again…", catching_up: "Reading the last 24 hours…",
+    empty: "Nothing rings. New alerts appear here by themselves.", back: "← Back", switch_to: "Français", switch_tag: "fr",
+    longest: "Longest waiting first", newest: "Newest first", no_name: "Your name", help: "Help: keyboard",
+    said_confirm: "Right, says {0}", said_correct: "Wrong, says {0}", said_override: "Decided by {0}",
+    saving: "Saving…", saved: "Saved. Waiting for the models to learn it…", learned: "learned, {0} s", learned_plain: "learned",
+    undone: "Taken back", withdrawn_long: "A person decided that this can wait.",
+    gone: "This message has left the live queue.", error_409: "Somebody replaced this decision while you were looking. Look again.",
+    error_0: "The console does not answer. Nothing was saved.", nothing: "Choose at least one answer.",
+    why: "Why it rang", model_why: "It rang because", rules: "Safety rules that rang", weighed: "Words that weighed",
+    answers: "What the models answered", facts: "About the message", text: "Text", subject: "Subject",
+    spoke_for: "for", spoke_against: "against", truncated: "The message was too long to be read in full.",
+    channel: "Channel", tongue: "Language", sent: "Sent", revision: "Revision", source: "Open where it was written ({0})",
+    attachments: "Attachments", public: "public", private: "private", visibility: "Visibility", model: "Model", policy: "Policy",
+    sentiment: "Sentiment", urgency: "Urgent?", category: "Category", emotion: "Emotion", spam: "Spam?", abuse: "Abuse?",
+    priority: "Priority", yes: "yes", no: "no", keep: "(leave: {0})", none_said: "nothing said",
+    name_title: "Who is deciding?", name_why: "Your name stands beside what you say, so that others can ask you. It stays in this browser.",
+    name: "Name", cancel: "Cancel", ok: "Continue", save: "Send", close: "Close",
+    wrong_title: "What would be right?", wrong_why: "Change what is wrong; leave the rest. The models learn from it at once.",
+    decide_title: "How urgent is it really?", help_title: "Keyboard", keys_on: "Single-key shortcuts are on",
+    key_j: "next message", key_k: "previous message", key_r: "Right", key_w: "Wrong", key_d: "I decide (then 0 to 3)",
+    key_u: "Undo your last word on this message", key_help: "this help", key_escape: "back to the list", nothing_to_undo: "Nothing to take back here.",
+    billing: "Billing", delivery: "Delivery", returns: "Returns", account: "Account", technical: "Technical", information: "Information",
+    sales: "Sales", booking: "Booking", product_feedback: "Product feedback", cancellation: "Cancellation", safety: "Safety",
+    legal: "Legal", privacy: "Privacy", press: "Press", other: "Other", report: "Report", event: "Event", introduction: "Introduction",
+    self_promotion: "Self-promotion", chat: "Chat", community_question: "Question",
+    anger: "Anger", fear: "Fear", sadness: "Sadness", disappointment: "Disappointment", confusion: "Confusion", gratitude: "Gratitude",
+    joy: "Joy", none: "None", negative: "Negative", neutral: "Neutral", positive: "Positive",
+  },
+  fr: {
+    p0: "Danger", p1: "Urgent", p2: "À traiter par quelqu'un", p3: "Peut attendre", withdrawn: "Ne sonne plus",
+    abstained: "Pas sûr, à vous de juger", unscored: "Non évalué", floor: "Règle de sécurité", message: "Message", customer: "Client",
+    right: "C'est juste", wrong: "C'est faux", decide: "Je tranche", undo: "Annuler", decision: "Décision", question: "Question",
+    too_short: "trop court", language: "langue inconnue", no_text: "pas de texte", scoring_failed: "la lecture a échoué",
+    late: "En retard", drill: "Exercice", human: "Tranché par quelqu'un", queue: "Ce qui sonne", your_word: "Votre avis",
+    minutes: "Messages par minute, selon la priorité", last_hour: "dernière heure", peak: "au plus {0} par minute", waiting: "en attente",
+    no_counts: "Pas de comptes : ClickHouse ne répond pas. La file en direct continue sans lui.",
+    live: "En direct", connecting: "Connexion…", lost: "Connexion perdue, nouvel essai…", catching_up: "Lecture des dernières 24 heures…",
+    empty: "Rien ne sonne. Les nouvelles alertes apparaissent ici d'elles-mêmes.", back: "← Retour", switch_to: "English", switch_tag: "en",
+    longest: "Plus longue attente d'abord", newest: "Plus récents d'abord", no_name: "Votre nom", help: "Aide : clavier",
+    said_confirm: "C'est juste, dit {0}", said_correct: "C'est faux, dit {0}", said_override: "Tranché par {0}",
+    saving: "Envoi…", saved: "Enregistré. Les modèles vont l'apprendre…", learned: "appris, {0} s", learned_plain: "appris",
+    undone: "Annulé", withdrawn_long: "Quelqu'un a tranché : cela peut attendre.",
+    gone: "Ce message a quitté la file en direct.", error_409: "Cette décision a été remplacée entre-temps. Regardez à nouveau.",
+    error_0: "La console ne répond pas. Rien n'a été enregistré.", nothing: "Choisissez au moins une réponse.",
+    why: "Pourquoi cela sonne", model_why: "Cela a sonné parce que", rules: "Règles de sécurité qui ont sonné", weighed: "Mots qui ont pesé",
+    answers: "Ce que les modèles ont répondu", facts: "À propos du message", text: "Texte", subject: "Objet",
+    spoke_for: "pour", spoke_against: "contre", truncated: "Le message était trop long pour être lu en entier.",
+    channel: "Canal", tongue: "Langue", sent: "Envoyé", revision: "Révision", source: "Ouvrir là où il a été écrit ({0})",
+    attachments: "Pièces jointes", public: "public", private: "privé", visibility: "Visibilité", model: "Modèle", policy: "Politique",
+    sentiment: "Sentiment", urgency: "Urgent ?", category: "Catégorie", emotion: "Émotion", spam: "Indésirable ?", abuse: "Injurieux ?",
+    priority: "Priorité", yes: "oui", no: "non", keep: "(laisser : {0})", none_said: "pas de réponse",
+    name_title: "Qui décide ?", name_why: "Votre nom figure à côté de votre avis, pour qu'on puisse vous demander. Il reste dans ce navigateur.",
+    name: "Nom", cancel: "Annuler", ok: "Continuer", save: "Envoyer", close: "Fermer",
+    wrong_title: "Qu'est-ce qui serait juste ?", wrong_why: "Changez ce qui est faux, laissez le reste. Les modèles l'apprennent aussitôt.",
+    decide_title: "Quelle est la vraie priorité ?", help_title: "Clavier", keys_on: "Les raccourcis d'une touche sont actifs",
+    key_j: "message suivant", key_k: "message précédent", key_r: "C'est juste", key_w: "C'est faux", key_d: "Je tranche (puis 0 à 3)",
+    key_u: "annuler votre dernier avis sur ce message", key_help: "cette aide", key_escape: "retour à la liste", nothing_to_undo: "Rien à annuler ici.",
+    billing: "Facturation", delivery: "Livraison", returns: "Retours", account: "Compte", technical: "Technique", information: "Renseignement",
+    sales: "Vente", booking: "Réservation", product_feedback: "Avis sur le produit", cancellation: "Résiliation", safety: "Sécurité",
+    legal: "Juridique", privacy: "Vie privée", press: "Presse", other: "Autre", report: "Signalement", event: "Événement", introduction: "Présentation",
+    self_promotion: "Autopromotion", chat: "Discussion", community_question: "Question",
+    anger: "Colère", fear: "Peur", sadness: "Tristesse", disappointment: "Déception", confusion: "Confusion", gratitude: "Gratitude",
+    joy: "Joie", none: "Aucune", negative: "Négatif", neutral: "Neutre", positive: "Positif",
+  },
+};
+
+export const PRIORITIES = ["p0", "p1", "p2", "p3"];
+export const CATEGORIES = ["billing", "delivery", "returns", "account", "technical", "information", "sales", "booking",
+  "product_feedback", "cancellation", "safety", "legal", "privacy", "press", "other"];
+export const COMMUNITY = ["question", "report", "event", "introduction", "self_promotion", "chat", "other"];
+export const EMOTIONS = ["anger", "fear", "sadness", "disappointment", "confusion", "gratitude", "joy", "none"];
+export const SENTIMENTS = ["negative", "neutral", "positive"];
+
+let tongue = "en";
+
+/** Chooses the page's language: "en" or "fr". */
+export function speak(wanted) {
+  tongue = wanted === "fr" ? "fr" : "en";
+  document.documentElement.lang = tongue;
+}
+
+export const spoken = () => tongue;
+
+/** A word of the page, `{0}` filled in. */
+export function say(word, filling) {
+  const text = WORDS[tongue][word] ?? word;
+  return filling === undefined ? text : text.replace("{0}", () => filling);
+}
+
+/** A label of a question; what the page has no word for (another taxonomy) is shown as it is. */
+export function label(name) {
+  if (typeof name === "boolean") return say(name ? "yes" : "no");
+  if (name === "question") return say("community_question");
+  return Object.hasOwn(WORDS[tongue], name) ? say(name) : String(name).replaceAll("_", " ");
+}
+
+export function number(value, digits = 0) {
+  return new Intl.NumberFormat(tongue, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+/** "3 min": how long ago. */
+export function age(milliseconds) {
+  const minutes = Math.max(0, milliseconds) / 60000;
+  const [value, unit] = minutes < 1 ? [minutes * 60, "second"] : minutes < 60 ? [minutes, "minute"]
+    : minutes < 48 * 60 ? [minutes / 60, "hour"] : [minutes / 1440, "day"];
+  return new Intl.NumberFormat(tongue, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 }).format(Math.floor(value));
+}
+
+/** The name of a language by its tag, in the page's language. */
+export function languageName(tag) {
+  if (!/^[a-z]{2,3}(-[a-z0-9]{1,8})*$/i.test(tag)) return label(tag);
+  try {
+    return new Intl.DisplayNames(tongue, { type: "language" }).of(tag);
+  } catch {
+    return tag;
+  }
+}
+
+export function moment(milliseconds) {
+  return new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" }).format(milliseconds);
+}

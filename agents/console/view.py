@@ -1,0 +1,167 @@
+"""What the page is told of an entry: plain JSON, the text cut into marked and unmarked pieces.
+
+Offsets of floor hits count Python characters (code points), JavaScript's strings count UTF-16 units; cutting the text here
+keeps every mark in its place, whatever emoji stand before it.
+Owns: that JSON. Must never: hold markup; whoever shows it sets text, not HTML.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from agents.console.entry import Entry
+from schemas.base import milliseconds
+from schemas.decision import Alert, Decision, Reason
+from schemas.people import BINARY_HEADS, HEADS
+
+EXCERPT = 280
+"""Characters of the text in the list."""
+BEFORE_MARK = 80
+"""Characters of the excerpt that stand before its first mark."""
+
+Piece = tuple[str, str | None]
+"""Text, and the floors that marked it."""
+
+
+def brief(entry: Entry) -> dict[str, Any]:
+    """An entry as a line of the list."""
+    alert, decision, message = entry.alert, entry.decision, entry.message
+    told = entry.told.decision
+    marks = _marks(entry.told, len(message.text))
+    first = max(marks[0][0] - BEFORE_MARK, 0) if marks and marks[0][1] > EXCERPT else 0
+    last = min(first + EXCERPT, len(message.text))
+    word = entry.word
+    return {
+        "id": entry.id,
+        "version": entry.version,
+        "decision_id": decision.id,
+        "priority": decision.priority,
+        "kind": entry.kind,
+        "reviewed": entry.reviewed,
+        "status": decision.status,
+        "status_reason": decision.status_reason or (told.status_reason if told.status == decision.status else None),
+        "decided_by": decision.decided_by,
+        "why": {"en": alert.why.en, "fr": alert.why.fr},
+        "change": alert.change,
+        "group": alert.group,
+        "late": alert.late,
+        "drill": alert.drill,
+        "category": labels(decision).get("category"),
+        "sentiment": labels(decision).get("sentiment"),
+        "emotion": labels(decision).get("emotion"),
+        "channel": decision.channel,
+        "language": decision.language,
+        "sent": milliseconds(decision.sent_at),
+        "customer": message.author_name or message.customer_id,
+        "subject": (message.subject or "")[:EXCERPT],
+        "parts": pieces(message.text, marks, first, last),
+        "cut": [first > 0, last < len(message.text)],
+        "word": None
+        if word is None
+        else {
+            "id": word.id,
+            "kind": word.kind,
+            "by": word.reviewer,
+            "learned": word.known,
+            "seconds": word.learned,
+        },
+    }
+
+
+def detail(entry: Entry) -> dict[str, Any]:
+    """An entry with its whole text, and all that led to its decision."""
+    message, told = entry.message, entry.told.decision
+    own = labels(told)
+    return {
+        **brief(entry),
+        "parts": pieces(message.text, _marks(entry.told, len(message.text)), 0, len(message.text)),
+        "cut": [False, False],
+        "customer_id": message.customer_id,
+        "url": message.url,
+        "visibility": message.visibility,
+        "attachments": len(message.attachments),
+        "truncated": told.truncated,
+        "told": {"en": entry.told.why.en, "fr": entry.told.why.fr},
+        "told_priority": told.priority,
+        "floors": [
+            {"floor": reason.floor, "phrase": reason.phrase}
+            for reason in told.reasons
+            if isinstance(reason.floor, str) and isinstance(reason.phrase, str)
+        ],
+        "accounts": [account for reason in told.reasons if (account := _account(reason)) is not None],
+        "labels": {**own, **labels(entry.decision)},
+        "answers": _answers(told),
+        "model_version": entry.decision.model_version,
+        "policy_version": entry.decision.policy_version,
+        "said": [
+            {"id": one.id, "kind": one.kind, "by": one.reviewer, "at": one.at, "retracted": one.retracted}
+            for one in entry.said.values()
+        ],
+    }
+
+
+def labels(decision: Decision) -> dict[str, str | bool]:
+    """The likeliest label of each head that answered; yes-or-no heads as truth values."""
+    found: dict[str, str | bool] = {}
+    for head in HEADS:
+        answer = getattr(decision, head)
+        if answer is not UNSET:
+            found[head] = answer.probability >= 0.5 if head in BINARY_HEADS else answer.label
+    return found
+
+
+def pieces(text: str, marks: list[tuple[int, int, str]], first: int, last: int) -> list[Piece]:
+    """`text[first:last]` cut at the marks, which must be in order and apart."""
+    found: list[Piece] = []
+    at = first
+    for start, end, floor in marks:
+        start, end = max(start, first), min(end, last)
+        if end <= start:
+            continue
+        if start > at:
+            found.append((text[at:start], None))
+        found.append((text[start:end], floor))
+        at = end
+    if at < last:
+        found.append((text[at:last], None))
+    return found
+
+
+def _marks(alert: Alert, length: int) -> list[tuple[int, int, str]]:
+    """(start, end, floors) of the floor hits in the text, in order, overlapping ones joined."""
+    hits = sorted(
+        (min(reason.start, length), min(reason.end, length), reason.floor)
+        for reason in alert.decision.reasons
+        if isinstance(reason.floor, str) and isinstance(reason.start, int) and isinstance(reason.end, int)
+    )
+    joined: list[tuple[int, int, str]] = []
+    for start, end, floor in hits:
+        if end <= start:  # a phrase of the subject stands at 0, 0
+            continue
+        if joined and start < joined[-1][1]:
+            before, until, floors = joined[-1]
+            floors = floors if floor in floors.split(",") else f"{floors},{floor}"
+            joined[-1] = before, max(until, end), floors
+        else:
+            joined.append((start, end, floor))
+    return joined
+
+
+def _account(reason: Reason) -> dict[str, Any] | None:
+    if not isinstance(reason.head, str) or not isinstance(reason.contributions, list):
+        return None
+    words = [[part.feature, part.value] for part in reason.contributions]
+    return {"head": reason.head, "label": reason.label or None, "words": words}
+
+
+def _answers(decision: Decision) -> dict[str, float]:
+    """The probability of each head's answer: of its likeliest label, or of yes."""
+    found: dict[str, float] = {}
+    for head in HEADS:
+        answer = getattr(decision, head)
+        if answer is not UNSET:
+            yes_or_no = head in BINARY_HEADS
+            found[head] = answer.probability if yes_or_no else answer.probabilities.get(answer.label, 0.0)
+    return found

@@ -1,0 +1,156 @@
+"""The base: fixed sparse weights that every model starts from, with where they come from and how good they were.
+
+Owns: the base's bytes, its id, and its logits. Must never: change a weight, or read the disk except the shipped file.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from agents.scoring import lexicon
+from agents.scoring.features import FEATURES_VERSION
+from schemas.arrays import pack, unpack
+from schemas.base import Invalid
+from schemas.people import BINARY_HEADS
+
+Matrix = npt.NDArray[np.float64]
+
+
+class Base:
+    """Weights of heads before any lesson.
+
+    Attributes:
+        id: 16 hex digits over weights, feature code version and lexicon; names the base in topics and versions.
+        heads: labels of each head, in order; ("no", "yes") for a yes-or-no head.
+        columns: (head, label) of each logit; a yes-or-no head has one column, "yes".
+        languages: examples that trained each head, by language.
+        provenance, metrics: as the header says; free form, for people.
+    """
+
+    def __init__(
+        self,
+        heads: dict[str, tuple[str, ...]],
+        languages: dict[str, dict[str, int]],
+        ids: npt.NDArray[np.uint64],
+        weights: Matrix,
+        bias: list[float],
+        provenance: dict[str, Any] | None = None,
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
+        self.heads = heads
+        self.languages = languages
+        self.columns = [(head, label) for head, labels in heads.items() for label in outputs(head, labels)]
+        self.provenance = provenance or {}
+        self.metrics = metrics or {}
+        self.bias = bias
+        self.index = {feature: row for row, feature in enumerate(ids.tolist())}
+        # At least two columns: NumPy adds a single column pairwise, several row after row, which is the order we promise.
+        width = max(2, len(self.columns))
+        self.weights: Matrix = np.zeros((len(ids), width))
+        self.weights[:, : len(self.columns)] = weights + 0.0  # -0.0 is stored as nothing, and comes back as 0.0
+        self._bias = np.array(bias + [0.0] * (width - len(bias)))
+        self.id = self._id(ids)
+
+    def _id(self, ids: npt.NDArray[np.uint64]) -> str:
+        shape = [FEATURES_VERSION, lexicon.shipped().digest, list(self.heads.items()), self.languages]
+        digest = blake2b(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS), digest_size=8)
+        for array in (ids.astype("<u8"), self.weights.astype("<f8"), self._bias.astype("<f8")):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    @classmethod
+    def none(cls) -> Base:
+        """No weights at all: every head is learned from lessons."""
+        return cls({}, {}, np.zeros(0, dtype=np.uint64), np.zeros((0, 0)), [])
+
+    @classmethod
+    def load(cls, data: bytes) -> Base:
+        """The base in `data`.
+
+        Raises:
+            Invalid: not a base, damaged, or made for another feature code or lexicon.
+        """
+        header, arrays = unpack(data)
+        if header.get("kind") != "base":
+            raise Invalid("wrong_type", f'not a base: its kind is {header.get("kind")!r}')
+        made_for = (header.get("features"), header.get("lexicon"))
+        have = (FEATURES_VERSION, lexicon.shipped().digest)
+        if made_for != have:
+            raise Invalid("wrong_type", f"the base was made for features and lexicon {made_for}, these are {have}; train it anew")
+        try:
+            heads = {each["head"]: tuple(each["labels"]) for each in header["heads"]}
+            languages = {each["head"]: dict(each["languages"]) for each in header["heads"]}
+            ids = np.cumsum(arrays["ids"], dtype=np.uint64)
+            bias = [float(value) for value in header["bias"]]
+            weights = np.zeros((len(ids), len(bias)))
+            for column in range(len(bias)):
+                rows = np.cumsum(arrays[f"rows/{column}"], dtype=np.int64)
+                weights[rows, column] = arrays[f"values/{column}"]
+            base = cls(heads, languages, ids, weights, bias, header.get("provenance"), header.get("metrics"))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise Invalid("wrong_type", f"the base is damaged: {error!r}") from None
+        if base.id != header.get("id"):
+            raise Invalid("wrong_type", f'the base is damaged: its weights are {base.id}, its header says {header.get("id")}')
+        return base
+
+    def dump(self) -> bytes:
+        """The base as bytes: weights as 4-byte floats, zeros left out."""
+        header = {
+            "kind": "base",
+            "id": self.id,
+            "features": FEATURES_VERSION,
+            "lexicon": lexicon.shipped().digest,
+            "heads": [
+                {"head": head, "labels": labels, "languages": self.languages[head]} for head, labels in self.heads.items()
+            ],
+            "bias": self.bias,
+            "provenance": self.provenance,
+            "metrics": self.metrics,
+        }
+        ids = np.array(list(self.index), dtype="<u8")
+        arrays: dict[str, npt.NDArray[Any]] = {"ids": np.diff(ids, prepend=np.uint64(0))}
+        for column in range(len(self.columns)):
+            rows = np.flatnonzero(self.weights[:, column]).astype("<u4")
+            arrays[f"rows/{column}"] = np.diff(rows, prepend=np.uint32(0))
+            arrays[f"values/{column}"] = self.weights[rows, column].astype("<f4")
+        return pack(header, arrays)
+
+    def logits(self, ids: list[int], values: list[float]) -> Matrix:
+        """What the base says, shape (columns or more,): bias plus values times weights, added up in the ids' order."""
+        said: Matrix = gathered(self.index, self.weights, ids, values) + self._bias
+        return said
+
+
+def outputs(head: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels of a head that have a model of their own."""
+    return ("yes",) if head in BINARY_HEADS else labels
+
+
+def gathered(index: dict[int, int], weights: Matrix, ids: list[int], values: list[float]) -> Matrix:
+    """Sum over the known ids of value times weight row, shape (weights' columns,), row after row: equal bits everywhere.
+
+    Products and sums are separate NumPy operations without BLAS, so no machine fuses or reorders them.
+    """
+    rows, scale = [], []
+    find = index.get
+    for feature, value in zip(ids, values, strict=True):
+        row = find(feature)
+        if row is not None:
+            rows.append(row)
+            scale.append(value)
+    if not rows:
+        return np.zeros(weights.shape[1])
+    picked: Matrix = weights[rows] * np.array(scale)[:, None]
+    total: Matrix = np.add.reduce(picked, axis=0)
+    return total
+
+
+def shipped() -> bytes:
+    """The bytes of the base in the package."""
+    return resources.files("agents.scoring").joinpath("data/base.tocsin").read_bytes()

@@ -1,0 +1,303 @@
+"""The one feature pass: a message's words, pairs of words, marks and lexicon sums as ids, values and readable names.
+
+Ids are 48-bit hashes, equal on every machine and in every process. Words carry their language (French « pain » is not
+English "pain"); marks, emoji and the lexicon's sums do not, so what they learn in one language helps the other.
+Owns: what a feature is, and FEATURES_VERSION, which must change whenever the same text would give other features.
+Must never: read clock, network or disk; depend on what was seen before (its caches only save time).
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from math import sqrt
+from typing import NamedTuple
+
+from agents.scoring import lexicon
+
+FEATURES_VERSION = "1"
+"""Part of every base id, with the lexicon's digest: weights fit only the features they were learned on."""
+MAX_CHARACTERS = 10_000
+"""Characters that are read, subject included (contract: the models' share of a text)."""
+LENGTH = 4.0
+"""Square root of the word features' sum of squares: 16 a text (notes/cold-start.md)."""
+
+_CACHE_WORDS = 200_000
+_CACHE_CHARACTERS = 40
+_MASK = (1 << 48) - 1
+_PAIR = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: spreads an id before the next word's is added
+
+_PIECE = re.compile(
+    r"(?P<url>https?://\S+|www\.\S+)|(?P<mail>[\w.+-]+@[\w-]+\.\w[\w.]*)|(?P<mention>@\w+)|(?P<money>[$€£]\s?\d[\d.,]*"
+    r"|\d[\d.,]*\s?[$€£])|(?P<number>\d[\d.,:/-]*\d|\d)|(?P<word>[^\W\d_]+(?:['’ʼ][^\W\d_]+)*)"
+    r"|(?P<smile>[:;=8xX]['’]?-?[)(\]\[DPpOo/\\|*3]+|<3+|\^\^)|(?P<shout>[!?]+)|(?P<dots>\.{2,}|…)|(?P<stop>[.,;:])"
+    r"|(?P<emoji>[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2190-\u21ff])"
+)
+_REPEAT = re.compile(r"(.)\1{2,}")
+_ELIDED = frozenset(("l", "d", "j", "n", "s", "c", "m", "t", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"))
+_NEGATORS = {
+    "en": frozenset(
+        ["not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "nowhere", "without", "hardly", "cannot", "cant", "dont", "doesnt", "didnt", "isnt", "arent", "wasnt", "werent", "wont", "wouldnt", "couldnt", "shouldnt", "havent", "hasnt", "hadnt", "aint"]
+    ),
+    "fr": frozenset(["ne", "n", "pas", "jamais", "aucun", "aucune", "rien", "ni", "sans"]),
+}
+_INTENSE = {
+    "en": frozenset(
+        ["very", "really", "so", "too", "extremely", "absolutely", "totally", "completely", "such", "super", "damn", "fucking", "bloody", "incredibly", "truly", "most"]
+    ),
+    "fr": frozenset(
+        ["très", "tres", "trop", "vraiment", "tellement", "si", "totalement", "complètement", "completement", "absolument", "hyper", "ultra", "super", "carrément", "grave"]
+    ),
+}
+NEGATION_REACH = 4
+"""Words after a negation that it turns (notes/cold-start.md)."""
+NEGATED = -0.7
+INTENSIFIED = 1.3
+
+
+_MARKS = (
+    "lexicon:sum", "lexicon:positive", "lexicon:negative", "lexicon:positive share", "lexicon:negative share",
+    "lexicon:last", "lexicon:none", "valence:sum", "valence:positive", "valence:negative", "valence:last",
+    "!", "!!", "?", "??", "…", "capitals", "elongated", "emoji", "short", "long",
+)  # fmt: skip
+
+
+class Features(NamedTuple):
+    """What the heads see of one message: `ids` and `values`, of one length; each id stands once."""
+
+    ids: list[int]
+    values: list[float]
+    parts: tuple[str, ...]
+    language: str
+
+    @property
+    def names(self) -> list[str]:
+        """Readable names, beside `ids`: `bad`, `not good`, `!`, `lexicon:positive`. Made only when a reason needs them."""
+        found = {_LANGUAGE_IDS[self.language]: f"language:{self.language}"}
+        _walk(self.parts, self.language, found)
+        return [_MARK_NAMES.get(feature) or found[feature] for feature in self.ids]
+
+
+class _Token(NamedTuple):
+    """One piece of a text, looked at once."""
+
+    kind: int  # _WORD_KIND and so on
+    id: int
+    negated: int  # the id where a negation stands before it
+    listed: float  # valence in the lists, -1 to 1
+    induced: float
+    role: int  # 1 negates, 2 intensifies
+    style: int  # bits: 1 all capitals, 2 elongated
+    name: str
+
+
+class _Sums(NamedTuple):
+    """What a walk over the text adds up."""
+
+    ids: dict[int, None]
+    marks: dict[str, int]
+    listed: list[float]
+    induced: list[float]
+    words: int
+    capitals: int
+    elongated: int
+
+
+_WORD_KIND, _EMOJI_KIND, _SHOUT_KIND, _STOP_KIND = range(4)
+
+
+def feature_id(name: str) -> int:
+    """48-bit id of a feature's full name (BLAKE2b, little-endian): `en:bad`, `en:not bad`, `!`, `lexicon:positive`."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "little")
+
+
+_MARK_NAMES = {feature_id(name): name for name in _MARKS}
+_M = dict(zip(_MARKS, _MARK_NAMES, strict=True))
+_LANGUAGE_IDS: dict[str, int] = {}
+_caches: dict[str, dict[str, tuple[_Token, ...]]] = {}
+
+
+def extract(text: str, subject: str | None, language: str) -> Features:
+    """The features of a message.
+
+    Args:
+        text: the customer's own words; with the subject, the first 10,000 characters are read.
+        subject: read before the text, with the same word ids.
+        language: the tag `detect` gave.
+
+    Returns:
+        Features: the words' and pairs' values are equal, and their squares add up to 16; sums and shares of the lexicon
+        lie between -2 and 2; `language:<tag>` is 1.
+    """
+    parts: tuple[str, ...]
+    if subject:
+        subject = subject[:MAX_CHARACTERS]
+        parts = (subject, text[: MAX_CHARACTERS - len(subject)])
+    else:
+        parts = (text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS],)
+    sums = _walk(parts, language, None)
+    ids = list(sums.ids)
+    values = [LENGTH / sqrt(len(ids))] * len(ids) if ids else []
+    own = _LANGUAGE_IDS.get(language)
+    if own is None:
+        own = _LANGUAGE_IDS[language] = feature_id(f"language:{language}")
+    ids.append(own)
+    values.append(1.0)
+    _lexicon_features(sums, ids, values)
+    _style_features(sums, ids, values)
+    return Features(ids, values, parts, language)
+
+
+def _walk(parts: tuple[str, ...], language: str, names: dict[int, str] | None) -> _Sums:
+    """Every piece of the text, in order; `names`, where given, is filled with the name of each id."""
+    cache = _caches.get(language)
+    if cache is None:
+        cache = _caches[language] = {}
+    ids: dict[int, None] = {}
+    marks: dict[str, int] = {}
+    listed: list[float] = []
+    induced: list[float] = []
+    words = capitals = elongated = 0
+    for part in parts:
+        previous = negation = 0
+        before = ""
+        boost = 1.0
+        for chunk in part.split():
+            tokens = cache.get(chunk)
+            if tokens is None:
+                tokens = _look(chunk, language, cache)
+            for kind, word, negated, list_value, induced_value, role, style, name in tokens:
+                if kind == 0:
+                    words += 1
+                    if style:
+                        capitals += style & 1
+                        elongated += style >> 1
+                    ids[negated if negation else word] = None
+                    if previous:
+                        ids[(previous * _PAIR + word) & _MASK] = None
+                    if names is not None:
+                        names[negated if negation else word] = f"not {name}" if negation else name
+                        if previous:
+                            names[(previous * _PAIR + word) & _MASK] = f"{before} {name}"
+                        before = name
+                    previous = word
+                    if list_value or induced_value:
+                        turn = boost * NEGATED if negation else boost
+                        if list_value:
+                            listed.append(list_value * turn)
+                        if induced_value:
+                            induced.append(induced_value * turn)
+                    boost = INTENSIFIED if role == 2 else 1.0
+                    if role == 1:
+                        negation = NEGATION_REACH + 1
+                    if negation:
+                        negation -= 1
+                elif kind == 3:
+                    previous = negation = 0
+                    boost = 1.0
+                else:
+                    if kind == 1:
+                        ids[word] = None
+                        if names is not None:
+                            names[word] = name
+                        if list_value:
+                            listed.append(list_value)
+                    else:
+                        previous = negation = 0
+                    marks[name] = marks.get(name, 0) + 1
+    return _Sums(ids, marks, listed, induced, words, capitals, elongated)
+
+
+def _look(chunk: str, language: str, cache: dict[str, tuple[_Token, ...]]) -> tuple[_Token, ...]:
+    """The tokens of a run without spaces, kept in the cache unless it is long or the cache is full (then it is emptied)."""
+    tokens: list[_Token] = []
+    for match in _PIECE.finditer(chunk):
+        kind, piece = match.lastgroup, match.group()
+        if kind == "word":
+            tokens.extend(_words(piece, language))
+        elif kind == "emoji" or kind == "smile":
+            value = lexicon.shipped().listed.get(feature_id(piece), 0.0)
+            tokens.append(_Token(_EMOJI_KIND, feature_id(piece), 0, value, 0.0, 0, 0, piece))
+        elif kind == "shout":
+            mark = ("?" if "?" in piece else "!") * min(len(piece), 2)
+            tokens.append(_Token(_SHOUT_KIND, 0, 0, 0.0, 0.0, 0, 0, mark))
+        elif kind == "dots":
+            tokens.append(_Token(_SHOUT_KIND, 0, 0, 0.0, 0.0, 0, 0, "…"))
+        elif kind == "stop":
+            tokens.append(_Token(_STOP_KIND, 0, 0, 0.0, 0.0, 0, 0, ""))
+        else:
+            tokens.append(_word(f"<{kind}>", language, 0))
+    found = tuple(tokens)
+    if len(chunk) <= _CACHE_CHARACTERS:
+        if len(cache) >= _CACHE_WORDS:
+            cache.clear()
+        cache[chunk] = found
+    return found
+
+
+def _words(piece: str, language: str) -> list[_Token]:
+    """A run of letters and apostrophes as one word, or in French as the elided one and the one it leans on."""
+    style = 1 if len(piece) > 1 and piece.isupper() else 0
+    folded = piece.casefold().replace("’", "'").replace("ʼ", "'")
+    short = _REPEAT.sub(r"\1\1", folded)
+    if short != folded:
+        style |= 2
+    head, apostrophe, rest = short.partition("'")
+    if apostrophe and language != "en" and head in _ELIDED:
+        return [_word(head, language, 0), _word(rest.replace("'", ""), language, style)]
+    return [_word(short.replace("'", ""), language, style)]
+
+
+def _word(name: str, language: str, style: int) -> _Token:
+    word = feature_id(f"{language}:{name}")
+    negated = feature_id(f"{language}:not {name}")
+    role = 1 if name in _NEGATORS.get(language, ()) else 2 if name in _INTENSE.get(language, ()) else 0
+    table = lexicon.shipped()
+    return _Token(_WORD_KIND, word, negated, table.listed.get(word, 0.0), table.induced.get(word, 0.0), role, style, name)
+
+
+def _lexicon_features(sums: _Sums, ids: list[int], values: list[float]) -> None:
+    for prefix, found in (("lexicon", sums.listed), ("valence", sums.induced)):
+        if not found:
+            if prefix == "lexicon":
+                ids.append(_M["lexicon:none"])
+                values.append(1.0)
+            continue
+        total = sum(found)
+        high, low = max(found), min(found)
+        ids.append(_M[prefix + ":sum"])
+        values.append(2.0 * total / sqrt(total * total + 1.0))
+        if high > 0.0:
+            ids.append(_M[prefix + ":positive"])
+            values.append(high)
+        if low < 0.0:
+            ids.append(_M[prefix + ":negative"])
+            values.append(-low)
+        ids.append(_M[prefix + ":last"])
+        values.append(found[-1])
+        if prefix == "lexicon":
+            positive = len([1 for value in found if value > 0.0])
+            if positive:
+                ids.append(_M["lexicon:positive share"])
+                values.append(positive / (sums.words + 1))
+            if positive < len(found):
+                ids.append(_M["lexicon:negative share"])
+                values.append((len(found) - positive) / (sums.words + 1))
+
+
+def _style_features(sums: _Sums, ids: list[int], values: list[float]) -> None:
+    emoji = 0
+    for name, count in sums.marks.items():
+        mark = _M.get(name)
+        if mark is None:
+            emoji += count
+        else:
+            ids.append(mark)
+            values.append(min(count, 4) / 4.0 + 0.25)
+    for name, share in (("capitals", sums.capitals), ("elongated", sums.elongated), ("emoji", emoji)):
+        if share:
+            ids.append(_M[name])
+            values.append(min(1.0, 2.0 * share / (sums.words + 1)))
+    if sums.words < 8 or sums.words > 40:
+        ids.append(_M["short" if sums.words < 8 else "long"])
+        values.append(0.5)

@@ -1,0 +1,234 @@
+"""Owns the search for the phrases of a policy's floors in a message, with offsets into what the customer wrote.
+
+One pass of an automaton over the folded text finds candidates; only where there are any is the way back to the original
+made, and word ends, doubled letters, gaps, negation and figures of speech are asked about. It must never decide a
+priority, miss a phrase because of a model, or take more than linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from typing import NamedTuple
+
+from ahocorasick_rs import AhoCorasick, Implementation
+
+from agents.scoring.floor_rules import GAP, Rule, Rules, compile_rules
+from agents.scoring.policy import Floor, Floors
+from agents.scoring.text import Folded, Index, Span, collapse, fold
+from agents.scoring.typos import corrected
+
+# A message that repeats itself says no more by it; the decision that carries the hits has a size limit.
+MAX_HITS_PER_FLOOR = 16
+# "n't" leaves a "t" behind; French "t'" follows no such word.
+_BEFORE_T = frozenset(["don", "won", "isn", "wasn", "can", "couldn", "wouldn", "shouldn", "doesn", "didn", "aren", "ain", "haven", "hasn", "hadn", "weren", "mustn"])
+_CLAUSE_END = re.compile(r"[,.;:!?\n]")
+# A line may be broken anywhere; a sentence ends with its sign or with an empty line.
+_SENTENCE_END = re.compile(r"[.!?;](?:\s|$)|\n[ \t\r]*\n")
+_NEGATION_WORDS = 6
+_WHOLE_WORDS = 400
+
+
+class FloorHit(NamedTuple):
+    """A floor's phrase found: `text[start:end]` is what was matched, `phrase` the plain wording it was matched by."""
+
+    floor: str
+    phrase: str
+    start: int
+    end: int
+    priority: str
+
+
+class _Found(NamedTuple):
+    span: Span
+    phrase: str
+    gaps: tuple[tuple[int, int], ...]  # Numbers of the words between parts: from, up to but not including.
+
+
+class FloorMatcher:
+    """The floors of a policy, compiled once; `find` may be called from several threads."""
+
+    def __init__(self, floors: Floors) -> None:
+        self._floors = floors
+        self._rules: Rules = compile_rules(floors)
+        self._automaton = AhoCorasick(self._rules.keys, implementation=Implementation.ContiguousNFA)
+        self._whole = [(floor, _Whole(floor)) for floor in floors if floor.whole_message.phrases]
+        self._whole_first = frozenset(first for _, whole in self._whole for first in whole.first)
+
+    def find(self, text: str, language: str | None = None) -> list[FloorHit]:
+        """Every floor that `text` hits, by priority, then place; a floor once for each overlapping stretch.
+
+        `text` should have gone through `own_words`. `language` (BCP 47), where sure, silences the few phrases that
+        collide with ordinary words of that language; None searches all.
+        """
+        folded = fold(text)
+        words = folded.words
+        found = self._automaton.find_matches_as_indexes(folded.key, overlapping=True)
+        slips = not self._rules.typos.keys().isdisjoint(words)
+        hits: list[FloorHit] = []
+        if slips or (found and self._rules.may_hit(found)):
+            hits = self._verified(folded, found, slips, None if language is None else language.split("-")[0].lower())
+        if words and (slips or collapse(words[0]) in self._whole_first) and len(words) <= _WHOLE_WORDS:
+            hits += self._whole_message(folded, slips)
+        if len(hits) > 1:
+            hits.sort(key=lambda hit: (hit.priority, hit.start, hit.floor, hit.end))
+        return hits
+
+    def _verified(
+        self, folded: Folded, found: list[tuple[int, int, int]], slips: bool, language: str | None
+    ) -> list[FloorHit]:
+        index = folded.index()
+        by_rule: dict[Rule, list[_Found]] = defaultdict(list)
+        self._collect(folded.text, index, found, language, by_rule)
+        if slips:
+            for words in corrected(index.words, self._rules.typos):
+                mended = Index(words)
+                again = self._automaton.find_matches_as_indexes(mended.key, overlapping=True)
+                self._collect(folded.text, mended, again, language, by_rule)
+        by_floor: dict[int, list[_Found]] = defaultdict(list)
+        silencers: dict[int, list[Span]] = defaultdict(list)
+        for rule, places in by_rule.items():
+            if rule.unless:
+                silencers[rule.floor] += [place.span for place in places]
+            else:
+                by_floor[rule.floor] += places
+        hits: list[FloorHit] = []
+        for number, places in by_floor.items():
+            hits += self._kept(folded.text, index, self._floors.rules[number], places, sorted(silencers[number], key=_word))
+        return hits
+
+    def _collect(
+        self,
+        text: str,
+        index: Index,
+        found: list[tuple[int, int, int]],
+        language: str | None,
+        by_rule: dict[Rule, list[_Found]],
+    ) -> None:
+        parts: dict[Rule, dict[int, list[tuple[Span, str]]]] = {}
+        for number, begin, _ in found:
+            for target in self._rules.targets[number]:
+                if language is not None and target.rule.silent_in == language:
+                    continue
+                span = index.match(begin, target.runs, self._rules.ordinary)
+                if span is None or (target.short and not _stands_alone(index, span, target.words)):
+                    continue
+                if target.rule.parts == 1:
+                    by_rule[target.rule].append(_Found(span, target.plain, ()))
+                else:
+                    parts.setdefault(target.rule, {}).setdefault(target.part, []).append((span, target.plain))
+        for rule, places in parts.items():
+            if len(places) == rule.parts:
+                by_rule[rule] += _joined(text, [sorted(places[part]) for part in range(rule.parts)])
+
+    def _kept(self, text: str, index: Index, floor: Floor, places: list[_Found], silencers: list[Span]) -> list[FloorHit]:
+        firsts = [silencer.first for silencer in silencers]
+        widest = max((silencer.last - silencer.first for silencer in silencers), default=0)
+        hits: list[FloorHit] = []
+        end = -1
+        for place in sorted(places, key=lambda place: (place.span.start, -place.span.end, place.phrase)):
+            span = place.span
+            if span.start < end:
+                continue
+            low = bisect_left(firsts, span.first - floor.near - 1 - widest)
+            high = bisect_right(firsts, span.last + floor.near + 1)
+            if any(silencer.last >= span.first - floor.near - 1 for silencer in silencers[low:high]):
+                continue
+            if floor.negation and self._negated(text, index, place):
+                continue
+            hits.append(FloorHit(floor.name, place.phrase, span.start, span.end, floor.priority))
+            end = span.end
+            if len(hits) == MAX_HITS_PER_FLOOR:
+                break
+        return hits
+
+    def _negated(self, text: str, index: Index, place: _Found) -> bool:
+        """Whether a negator stands before the hit, with nothing but bridging words between, or in one of its gaps."""
+        wording, words = self._floors.wording, index.words
+        if any(words[number].letters in wording.negators for low, high in place.gaps for number in range(low, high)):
+            return True
+        after = place.span.start
+        for number in range(place.span.first - 1, max(-1, place.span.first - 1 - _NEGATION_WORDS), -1):
+            word = words[number]
+            if _CLAUSE_END.search(text, word.end, after):
+                return False
+            if word.letters in wording.negators:
+                return True
+            if word.letters == "t" and number and words[number - 1].letters in _BEFORE_T:
+                return True
+            if word.letters not in wording.bridges:
+                return False
+            after = word.origins[0]
+        return False
+
+    def _whole_message(self, folded: Folded, slips: bool) -> list[FloorHit]:
+        words = folded.index().words
+        readings = [words, *corrected(words, self._rules.typos)] if slips else [words]
+        collapsed = [[collapse(word.letters) for word in reading] for reading in readings]
+        hits: list[FloorHit] = []
+        for floor, whole in self._whole:
+            phrase = next((phrase for reading in collapsed if (phrase := whole.phrase(reading)) is not None), None)
+            if phrase is not None:
+                hits.append(FloorHit(floor.name, phrase, words[0].origins[0], words[-1].end, floor.priority))
+        return hits
+
+
+def _word(span: Span) -> int:
+    return span.first
+
+
+def _stands_alone(index: Index, span: Span, words: int) -> bool:
+    """Whether a short phrase has its own words, is written in one, or letter by letter: "k m s", not "5k ms"."""
+    count = span.last - span.first + 1
+    return count in (1, words) or all(len(word.letters) == 1 for word in index.words[span.first : span.last + 1])
+
+
+def _joined(text: str, parts: list[list[tuple[Span, str]]]) -> list[_Found]:
+    """The places where every part follows the one before it by at most `GAP` words, within a sentence."""
+    firsts = [[span.first for span, _ in places] for places in parts]
+    found: list[_Found] = []
+    for span, plain in parts[0]:
+        last, phrase, gaps, end = span.last, plain, [], span.end
+        for part in range(1, len(parts)):
+            at = bisect_right(firsts[part], last)
+            if at == len(firsts[part]) or firsts[part][at] > last + GAP + 1:
+                break
+            follower, plain = parts[part][at]
+            if _SENTENCE_END.search(text, end, follower.start):
+                break
+            gaps.append((last + 1, follower.first))
+            last, end, phrase = follower.last, follower.end, f"{phrase} ... {plain}"
+        else:
+            found.append(_Found(Span(span.start, end, span.first, last), phrase, tuple(gaps)))
+    return found
+
+
+class _Whole:
+    """The whole-message words of one floor, as collapsed words."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._phrases = {_collapsed(text): text for text in floor.whole_message.phrases}
+        self._beside = {_collapsed(text) for text in floor.whole_message.beside}
+        every = [*self._phrases, *self._beside]
+        self.first = {words[0] for words in every}
+        self._longest = max(map(len, every))
+
+    def phrase(self, words: list[str]) -> str | None:
+        """The first phrase of a message made of nothing but phrases and what may stand beside them, or None."""
+        # reached[n]: the first phrase met on a way that accounts for the first n words, "" for none yet.
+        reached: list[str | None] = [""] + [None] * len(words)
+        for at in range(len(words)):
+            if (so_far := reached[at]) is None:
+                continue
+            for length in range(1, min(self._longest, len(words) - at) + 1):
+                piece = tuple(words[at : at + length])
+                if piece in self._phrases:
+                    reached[at + length] = so_far or self._phrases[piece]
+                elif piece in self._beside and not reached[at + length]:
+                    reached[at + length] = so_far
+        return reached[-1] or None
+
+
+def _collapsed(text: str) -> tuple[str, ...]:
+    return tuple(map(collapse, fold(text).words))

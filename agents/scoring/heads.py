@@ -1,0 +1,257 @@
+"""The scorer: every head's logits, probabilities and own account from one set of weights, base and learned.
+
+logit = learned bias + trust x (base bias + sum of value x base weight) + sum of value x learned weight
+where "trust" is the weight learned for the base's own logit, 1 before the first lesson. So every number is a sum over
+features, and an account is the model itself.
+Owns: those weights and the one order of adding them up. Must never: learn; read clock, network or disk.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from math import exp
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agents.scoring.base import Base, Matrix, gathered, outputs
+from agents.scoring.features import Features
+from schemas.arrays import unpack
+from schemas.base import Invalid
+from schemas.decision import Contribution, Reason
+from schemas.learning import HeadUpdate, ModelUpdate, Weights
+from schemas.people import BINARY_HEADS
+
+
+class Applied(Enum):
+    """What became of an update."""
+
+    APPLIED = "applied"
+    OLDER = "older"
+    GAP = "gap"
+    """It starts after this model's offset: wait for a snapshot."""
+    OTHER_BASE = "other_base"
+
+
+class HeadScores(NamedTuple):
+    """One head's answer; the three lists have one order. A yes-or-no head's labels are "no", "yes"."""
+
+    labels: tuple[str, ...]
+    logits: list[float]
+    probabilities: list[float]
+
+    @property
+    def label(self) -> str:
+        """The likeliest label, the first of equals."""
+        return self.labels[self.probabilities.index(max(self.probabilities))]
+
+    def probability(self, label: str) -> float:
+        """Probability of `label`; 0.0 for one this head does not know."""
+        return self.probabilities[self.labels.index(label)] if label in self.labels else 0.0
+
+
+Scores = dict[str, HeadScores]
+"""Head to its scores; a head never trained for the language is not in it."""
+
+
+def sigmoid(logit: float) -> float:
+    """1 / (1 + e**-logit), without overflow; `math.exp`, for `numpy.exp` gives other bits (notes/river.md E6)."""
+    if logit >= 0.0:
+        return 1.0 / (1.0 + exp(-logit))
+    small = exp(logit)
+    return small / (1.0 + small)
+
+
+def normalised(logits: list[float]) -> list[float]:
+    """One-vs-rest logits as probabilities that add up to 1: each one's sigmoid over their sum."""
+    each = [sigmoid(logit) for logit in logits]
+    total = sum(each)
+    return [value / total for value in each] if total > 0.0 else [1.0 / len(each)] * len(each)
+
+
+def _scored(head: str, labels: tuple[str, ...], columns: list[int], logits: list[float]) -> HeadScores:
+    if head in BINARY_HEADS:
+        logit = logits[columns[0]]
+        yes = sigmoid(logit)
+        return HeadScores(labels, [-logit, logit], [1.0 - yes, yes])
+    own = [logits[column] for column in columns]
+    return HeadScores(labels, own, normalised(own))
+
+
+class Model:
+    """A base and what was learned since, at one lesson offset. Not safe to change while another thread scores."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self._clear()
+
+    def _clear(self) -> None:
+        self.offset = 0
+        self._columns = {column: place for place, column in enumerate(self.base.columns)}
+        width = self.base.weights.shape[1]
+        self._index: dict[int, int] = {}
+        self._weights: Matrix = np.zeros((64, width))
+        self._bias: Matrix = np.zeros(width)
+        self._trust: Matrix = np.ones(width)
+        self._seen: dict[tuple[str, str], int] = {}
+        self._languages: dict[str, dict[str, int]] = {}
+        self._plan: dict[str, list[tuple[str, tuple[str, ...], list[int]]]] = {}
+
+    @property
+    def version(self) -> str:
+        """`<base id>@<lesson offset>`: all that a score depends on beside the features."""
+        return f"{self.base.id}@{self.offset}"
+
+    def labels(self, head: str) -> tuple[str, ...]:
+        """The labels a head knows: the base's in their order, then learned ones by name."""
+        if head in BINARY_HEADS:
+            return ("no", "yes")
+        known = self.base.heads.get(head, ())
+        learned = sorted(label for (of, label), seen in self._seen.items() if of == head and seen and label not in known)
+        return (*known, *learned)
+
+    def examples(self, head: str, language: str) -> int:
+        """Examples of `language` that trained `head`, base and lessons together."""
+        return self.base.languages.get(head, {}).get(language, 0) + self._languages.get(head, {}).get(language, 0)
+
+    def heads(self, language: str) -> list[str]:
+        """The heads that say something in `language`: trained on an example of it, and with two labels to choose from."""
+        return [head for head, _, _ in self._planned(language)]
+
+    def _planned(self, language: str) -> list[tuple[str, tuple[str, ...], list[int]]]:
+        plan = self._plan.get(language)
+        if plan is None:
+            plan = []
+            for head in [*self.base.heads, *sorted(head for head in self._languages if head not in self.base.heads)]:
+                labels = self.labels(head)
+                columns = [self._columns[head, label] for label in outputs(head, labels) if (head, label) in self._columns]
+                if columns and len(labels) > 1 and self.examples(head, language):
+                    plan.append((head, labels, columns))
+            self._plan[language] = plan
+        return plan
+
+    def _logits(self, features: Features) -> list[float]:
+        ids, values = features.ids, features.values
+        said = self.base.logits(ids, values)
+        learned = gathered(self._index, self._weights, ids, values) + self._bias
+        width = len(said)
+        learned[:width] += said * self._trust[:width]
+        found: list[float] = learned.tolist()
+        return found
+
+    def score(self, features: Features, language: str) -> Scores:
+        """What each head trained for `language` says."""
+        plan = self._planned(language)
+        if not plan:
+            return {}
+        logits = self._logits(features)
+        scores = {}
+        for head, labels, columns in plan:
+            scores[head] = _scored(head, labels, columns, logits)
+        return scores
+
+    def ask(self, features: Features, head: str) -> HeadScores | None:
+        """What one head says, trained for the language or not; None where it knows no label at all."""
+        labels = self.labels(head)
+        columns = [self._columns[head, label] for label in outputs(head, labels) if (head, label) in self._columns]
+        return _scored(head, labels, columns, self._logits(features)) if columns else None
+
+    def account(self, features: Features, head: str, label: str, top: int = 5) -> Reason:
+        """Why `head` gave `label` its logit: bias, the `top` strongest features, the rest; they add up to the logit.
+
+        Raises:
+            KeyError: the head does not know the label.
+        """
+        sign = -1.0 if head in BINARY_HEADS and label == "no" else 1.0
+        column = self._columns[head, "yes" if head in BINARY_HEADS else label]
+        inside = column < len(self.base.columns)
+        trust = float(self._trust[column])
+        bias = float(self._bias[column]) + (trust * self.base.bias[column] if inside else 0.0)
+        found: dict[str, float] = {}
+        for name, feature, value in zip(features.names, features.ids, features.values, strict=True):
+            weight = 0.0
+            if inside and (row := self.base.index.get(feature)) is not None:
+                weight = trust * float(self.base.weights[row, column])
+            if (row := self._index.get(feature)) is not None:
+                weight += float(self._weights[row, column])
+            if weight:
+                found[name] = found.get(name, 0.0) + sign * value * weight
+        strongest = sorted(found.items(), key=lambda item: (-abs(item[1]), item[0]))[:top]
+        logit = sign * self._logits(features)[column]
+        rest = logit - sign * bias - sum(value for _, value in strongest)
+        contributions = [Contribution(name, value) for name, value in strongest]
+        return Reason(head=head, label=label, bias=sign * bias, contributions=contributions, rest=rest, logit=logit)
+
+    def apply(self, update: ModelUpdate) -> Applied:
+        """Takes over the weights of `update` if it starts at this model's offset; otherwise nothing changes."""
+        if update.base != self.base.id:
+            return Applied.OTHER_BASE
+        if update.to_offset <= self.offset:
+            return Applied.OLDER
+        if update.from_offset != self.offset:
+            return Applied.GAP
+        for head, change in update.heads.items():
+            self._take(head, change)
+        self.offset = update.to_offset
+        self._plan.clear()
+        return Applied.APPLIED
+
+    def restore(self, snapshot: bytes) -> None:
+        """Becomes the model of a learner's snapshot.
+
+        Raises:
+            Invalid: not a snapshot, damaged, or of another base; then nothing changes.
+        """
+        other = Model(self.base)
+        header, arrays = unpack(snapshot)
+        try:
+            check_snapshot(header, self.base.id)
+            for head, state in header["heads"].items():
+                for place, label in enumerate(state["labels"]):
+                    ids = arrays[f"{head}/{place}/ids"].tolist()
+                    weights = arrays[f"{head}/{place}/weights"].tolist()
+                    own = Weights(state["bias"][place], state["trust"][place], state["seen"][place], weights)
+                    other._take(head, HeadUpdate(ids, {label: own}, dict(state["languages"])))
+            other.offset = header["offset"]
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise Invalid("wrong_type", f"the snapshot is damaged: {error!r}") from None
+        self.__dict__.update(other.__dict__)
+
+    def _take(self, head: str, change: HeadUpdate) -> None:
+        self._languages[head] = dict(change.languages)
+        rows = [self._row(feature) for feature in change.ids]
+        for label, own in change.labels.items():
+            column = self._column(head, label)
+            self._bias[column] = own.bias
+            self._trust[column] = own.base
+            self._weights[rows, column] = own.weights
+            self._seen[head, label] = own.seen
+
+    def _row(self, feature: int) -> int:
+        row = self._index.get(feature)
+        if row is None:
+            row = self._index[feature] = len(self._index)
+            if row == len(self._weights):
+                self._weights = np.concatenate([self._weights, np.zeros_like(self._weights)])
+        return row
+
+    def _column(self, head: str, label: str) -> int:
+        column = self._columns.get((head, label))
+        if column is None:
+            column = self._columns[head, label] = len(self._columns)
+            if column >= self._weights.shape[1]:
+                grown = column + 8
+                weights = np.zeros((len(self._weights), grown))
+                weights[:, : self._weights.shape[1]] = self._weights
+                self._weights = weights
+                self._bias = np.concatenate([self._bias, np.zeros(grown - len(self._bias))])
+                self._trust = np.concatenate([self._trust, np.ones(grown - len(self._trust))])
+        return column
+
+
+def check_snapshot(header: dict[str, Any], base_id: str) -> None:
+    """Raises Invalid unless the header is that of a model snapshot on the base `base_id`."""
+    if header.get("kind") != "model":
+        raise Invalid("wrong_type", f'not a model snapshot: its kind is {header.get("kind")!r}')
+    if header.get("base") != base_id:
+        raise Invalid("other_base", f'a model of the base {header.get("base")!r}; this one is {base_id!r}')

@@ -1,0 +1,250 @@
+"""From a message to its decision: language, floors, heads, priority, reasons.
+
+Owns: the order of these steps, what happens when one fails, and abstention. Must never: read the clock, network or disk;
+the same message, model and policy give the same decision for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from agents.scoring.features import Features, extract
+from agents.scoring.floors import FloorHit, FloorMatcher
+from agents.scoring.heads import HeadScores, Model
+from agents.scoring.language import Language, detect, word_count
+from agents.scoring.own_words import own_words
+from agents.scoring.policy import Policy
+from agents.scoring.priority import Likely, Verdict, weigh
+from schemas.base import MAX_MODEL_TEXT, Priority
+from schemas.decision import Decision, Labelled, Likelihood, Reason, Sentiment, Source, Status, decision_id
+from schemas.message import Incoming, Message
+from schemas.people import BINARY_HEADS
+
+ACCOUNTED = ("sentiment", "category")
+"""Heads that always give their account; the others where they weighed on the priority."""
+SCORED_LANGUAGES = ("en", "fr")
+
+
+class Judged(NamedTuple):
+    """A decision, and what went wrong on the way to it (the message still goes out)."""
+
+    decision: Decision
+    failure: BaseException | None = None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known of a message before its priority."""
+
+    language: str
+    status: Status
+    status_reason: str | None = None
+    answers: Mapping[str, HeadScores] = field(default_factory=dict)
+    features: Features | None = None
+    failure: BaseException | None = None
+
+
+class Judge:
+    """One policy and one model; either may be replaced between two messages.
+
+    Attributes:
+        policy: the policy in force.
+        model: the model in use; `decide` reads it once.
+    """
+
+    def __init__(self, policy: Policy, model: Model) -> None:
+        self.model = model
+        self.set_policy(policy)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Another policy from the next message on."""
+        self.policy = policy
+        self._floors = FloorMatcher(policy.floors)
+
+    def decide(
+        self,
+        incoming: Incoming,
+        source: Source,
+        received_at: str,
+        decided_at: str,
+        *,
+        supersedes: str | None = None,
+    ) -> Judged:
+        """The decision on a customer's message.
+
+        Args:
+            incoming: the message as read, with what reading it changed.
+            source: where it stood.
+            received_at: the broker's time, RFC 3339.
+            decided_at: now, RFC 3339.
+            supersedes: id of the decision this one replaces.
+        """
+        message, model, policy = incoming.message, self.model, self.policy
+        hits: list[FloorHit] = []
+        failure: BaseException | None = None
+        if message.event == "deleted":
+            reading, verdict = _Reading(_declared(message), "deleted"), Verdict("p3", "rule")
+        else:
+            own = own_words(message.text)
+            reading = self._read(message, own, model)
+            hits, failure = self._hits(message, own, reading)
+            verdict = self._verdict(message, reading, hits)
+        status, status_reason = reading.status, reading.status_reason
+        if status == "scored" and verdict.unsure:
+            status, status_reason = "abstained", ",".join(verdict.unsure)
+        decision = Decision(
+            id=decision_id(message.id, message.revision, source, model.version, policy.version, supersedes=supersedes),
+            message_id=message.id,
+            revision=message.revision,
+            customer_id=message.customer_id,
+            conversation_id=message.conversation_id or message.id,
+            channel=message.channel,
+            language=reading.language,
+            status=status,
+            status_reason=status_reason,
+            priority=verdict.priority,
+            decided_by=verdict.decided_by,
+            sentiment=_sentiment(reading.answers),
+            urgency=_likelihood(reading.answers, "urgency"),
+            category=_labelled(reading.answers, "category"),
+            emotion=_labelled(reading.answers, "emotion"),
+            spam=_likelihood(reading.answers, "spam"),
+            abuse=_likelihood(reading.answers, "abuse"),
+            reasons=[_floor_reason(hit) for hit in hits] + self._accounts(reading, verdict, model),
+            route=self._route(reading, hits, verdict),
+            automation_allowed=self._automation(status, status_reason, verdict.priority, hits),
+            model_version=model.version,
+            policy_version=policy.version,
+            truncated="text" if incoming.text_cut else "models" if len(message.text) > MAX_MODEL_TEXT else None,
+            corrected=incoming.corrected,
+            sent_at=message.sent_at or received_at,
+            received_at=received_at,
+            decided_at=decided_at,
+            source=source,
+            supersedes=supersedes,
+        )
+        return Judged(decision, reading.failure or failure)
+
+    # --- steps
+
+    def _read(self, message: Message, own: str, model: Model) -> _Reading:
+        text = own[:MAX_MODEL_TEXT]
+        if not text.strip() and not (message.subject or "").strip():
+            return _Reading(_declared(message), "unscored", "no_text")
+        try:
+            whole = f"{message.subject}\n{text}" if message.subject else text
+            language = detect(whole, message.language)
+            if _too_short(whole, language):
+                return _Reading(language.tag, "unscored", "too_short")
+            if language.tag not in SCORED_LANGUAGES:
+                return _Reading(language.tag, "unscored", "language")
+            features = extract(text, message.subject, language.tag)
+            return _Reading(language.tag, "scored", None, model.score(features, language.tag), features)
+        except Exception as failure:  # whatever scoring does, the message goes out, and health says so
+            return _Reading(_declared(message), "unscored", "scoring_failed", failure=failure)
+
+    def _hits(self, message: Message, own: str, reading: _Reading) -> tuple[list[FloorHit], BaseException | None]:
+        language = reading.language if reading.status == "scored" else None
+        try:
+            hits = self._floors.find(own, language)
+            if message.subject:
+                # Offsets are those of the text; what the subject says stands before it, at 0.
+                hits += [hit._replace(start=0, end=0) for hit in self._floors.find(message.subject, language)]
+                hits.sort(key=lambda hit: (hit.priority, hit.start, hit.floor, hit.end))
+        except Exception as failure:
+            reading.status, reading.status_reason = "unscored", "scoring_failed"
+            reading.answers, reading.features = {}, None
+            return [], failure
+        return hits, None
+
+    def _verdict(self, message: Message, reading: _Reading, hits: list[FloorHit]) -> Verdict:
+        floor: Priority = hits[0].priority if hits else "p3"  # type: ignore[assignment]  # the policy's own check
+        if reading.status == "unscored":
+            least: Priority = self.policy.unscored.get(reading.status_reason or "", "p3")  # type: ignore[assignment]
+            return Verdict(min(floor, least), "rule")
+        answers = reading.answers
+        likely = Likely(
+            urgency=_probability(answers, "urgency", "yes"),
+            anger=_probability(answers, "emotion", "anger"),
+            abuse=_probability(answers, "abuse", "yes"),
+            spam=_probability(answers, "spam", "yes"),
+        )
+        return weigh(likely, floor, bool(hits), self.policy, message.visibility, message.reach)
+
+    def _accounts(self, reading: _Reading, verdict: Verdict, model: Model) -> list[Reason]:
+        if reading.features is None:
+            return []
+        heads = [head for head in ACCOUNTED if head in reading.answers]
+        heads += [head for head in (*verdict.heads, *verdict.unsure) if head not in heads and head in reading.answers]
+        return [model.account(reading.features, head, self._told(reading.answers[head], head)) for head in heads]
+
+    @staticmethod
+    def _told(answer: HeadScores, head: str) -> str:
+        """The label whose account is given: yes where there is only yes and no, anger where anger rang."""
+        return "yes" if head in BINARY_HEADS else answer.label
+
+    def _route(self, reading: _Reading, hits: list[FloorHit], verdict: Verdict) -> str:
+        routes = self.policy.routes
+        if hits:
+            return self.policy.floors[hits[0].floor].route
+        if verdict.spam:
+            return routes.spam
+        if "abuse" in verdict.heads:
+            return routes.abuse
+        if "category" in reading.answers:
+            return routes.by_category.get(reading.answers["category"].label, routes.default)
+        return routes.default
+
+    def _automation(self, status: Status, reason: str | None, priority: Priority, hits: list[FloorHit]) -> bool:
+        never = self.policy.automation
+        return not (
+            priority in never.never_priorities
+            or status in never.never_statuses
+            or (status == "unscored" and reason in never.never_unscored)
+            or any(not self.policy.floors[hit.floor].automation for hit in hits)
+        )
+
+
+def _too_short(text: str, language: Language) -> bool:
+    words = word_count(text)
+    return words < 3 or (words < 4 and not language.sure)
+
+
+def _declared(message: Message) -> str:
+    return message.language.split("-")[0].lower() if message.language else "other"
+
+
+def _probability(answers: Mapping[str, HeadScores], head: str, label: str) -> float | None:
+    answer = answers.get(head)
+    if answer is None or label not in answer.labels:
+        return None
+    return answer.probabilities[answer.labels.index(label)]
+
+
+def _likelihood(answers: Mapping[str, HeadScores], head: str) -> Likelihood | UnsetType:
+    probability = _probability(answers, head, "yes")
+    return UNSET if probability is None else Likelihood(probability)
+
+
+def _labelled(answers: Mapping[str, HeadScores], head: str) -> Labelled | UnsetType:
+    answer = answers.get(head)
+    if answer is None:
+        return UNSET
+    return Labelled(answer.label, dict(zip(answer.labels, answer.probabilities, strict=True)))
+
+
+def _sentiment(answers: Mapping[str, HeadScores]) -> Sentiment | UnsetType:
+    answer = answers.get("sentiment")
+    if answer is None:
+        return UNSET
+    probabilities = dict(zip(answer.labels, answer.probabilities, strict=True))
+    score = probabilities.get("positive", 0.0) - probabilities.get("negative", 0.0)
+    return Sentiment(answer.label, score, probabilities)
+
+
+def _floor_reason(hit: FloorHit) -> Reason:
+    return Reason(floor=hit.floor, phrase=hit.phrase, start=hit.start, end=hit.end)

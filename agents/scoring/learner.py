@@ -1,0 +1,343 @@
+"""The learner: River's online logistic regressions, one a label, correcting the base lesson by lesson.
+
+The model `@N` is a pure function of its base and the lessons with an offset below N. A lesson that takes others back
+(`retract`, `unlearn`) therefore learns all that remain anew, from the base on.
+Owns: the River models, the lessons they came from, test-then-train figures, and the snapshot's bytes.
+Must never: read clock, network or disk; pickle; learn a feedback twice.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from hashlib import blake2b
+from math import log
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from agents.scoring.base import Base, outputs
+from agents.scoring.heads import check_snapshot, normalised, sigmoid
+from agents.scoring.online import BASE_FEATURE, OnlineLabel, prior_bias
+from schemas.arrays import pack, unpack
+from schemas.base import Invalid, quoted
+from schemas.learning import HeadUpdate, Lesson, ModelUpdate, Weights
+from schemas.people import BINARY_HEADS
+
+
+class MissingLessons(Exception):
+    """A lesson takes others back that this learner does not hold, for it was restored from a snapshot.
+
+    Hand every lesson with an offset below `below` to `remember`, in order from the first, and learn again.
+    """
+
+    def __init__(self, below: int) -> None:
+        super().__init__(f"lessons below offset {below} are needed to learn anew; call remember() with each of them")
+        self.below = below
+
+
+class _Kept(NamedTuple):
+    """A lesson as memory holds it: some 16 bytes a feature."""
+
+    offset: int
+    kind: str
+    feedback: int
+    reviewer: str
+    target: int
+    language: str
+    ids: array[int]
+    values: array[float]
+    labels: dict[str, str]
+
+
+class Learner:
+    """One base, and what lessons made of it. One writer: not to be used from two threads."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self.offset = 0
+        self._columns = {column: place for place, column in enumerate(base.columns)}
+        self._online: dict[str, dict[str, OnlineLabel]] = {}
+        self._languages: dict[str, dict[str, int]] = {}
+        self._lessons: list[_Kept] = []
+        self._held_below = 0
+        self._known: set[int] = set()
+        self._figures: dict[str, dict[str, dict[str, Any]]] = {}
+
+    @property
+    def version(self) -> str:
+        """As `Model.version` after the same lessons."""
+        return f"{self.base.id}@{self.offset}"
+
+    def knows(self, feedback_id: str) -> bool:
+        """Whether a lesson of this feedback was read, learned or taken back since."""
+        return _digest(feedback_id) in self._known
+
+    def learn(self, lesson: Lesson, next_offset: int) -> ModelUpdate | None:
+        """Learns `lesson`, which stands right before `next_offset` in the log, and says which weights changed.
+
+        A feedback already known changes no weight, but the version moves on, so that scorers follow. `unlearn` takes
+        back lessons that stand before it; later ones of the same reviewer count again.
+
+        Returns:
+            The update from this learner's offset to `next_offset`; None where `next_offset` is not beyond it.
+
+        Raises:
+            Invalid: ids and values differ in length, or the lesson is of another base; nothing is learned.
+            MissingLessons: see there; nothing is learned.
+        """
+        if next_offset <= self.offset:
+            return None
+        if lesson.base != self.base.id:
+            raise Invalid("other_base", f"a lesson for the base {lesson.base!r}; this one is {self.base.id!r}")
+        kept = _kept(lesson, next_offset)
+        start = self.offset
+        if kept.kind == "learn":
+            changed = {} if kept.feedback in self._known else self._learn(kept, figures=True)
+        else:
+            changed = self._learn_anew(kept)
+        self._note(kept)
+        self.offset = next_offset
+        return ModelUpdate(
+            base=self.base.id,
+            from_offset=start,
+            to_offset=next_offset,
+            at=lesson.at,
+            heads=changed,
+            feedback_ids=[lesson.feedback_id],
+        )
+
+    def remember(self, lesson: Lesson, next_offset: int) -> None:
+        """Takes note of a lesson that the snapshot already holds, so that it can be taken back. Learns nothing.
+
+        Raises:
+            Invalid: as `learn`.
+        """
+        if self._held_below < next_offset <= self.offset:
+            self._lessons.append(_kept(lesson, next_offset))
+            self._held_below = next_offset
+
+    def _note(self, kept: _Kept) -> None:
+        if self._held_below == self.offset:
+            # Lessons without a gap since the first: only these can be learned anew.
+            self._held_below = kept.offset + 1
+            self._lessons.append(kept)
+        self._known.add(kept.feedback)
+
+    def _learn(self, kept: _Kept, figures: bool) -> dict[str, HeadUpdate]:
+        ids, values = kept.ids.tolist(), kept.values.tolist()
+        said = self.base.logits(ids, values).tolist()
+        x = dict(zip(ids, values, strict=True))
+        changed = {}
+        for head, label in kept.labels.items():
+            known = self._labels(head, label)
+            if figures:
+                self._judge(head, label, kept.language, known, x, said)
+            for each, own in known.items():
+                self._offer(own, head, each, x, said)
+                own.learn(x, each == label)
+            counts = self._languages.setdefault(head, {})
+            counts[kept.language] = counts.get(kept.language, 0) + 1
+            changed[head] = self._change(head, ids)
+        return changed
+
+    def _labels(self, head: str, label: str) -> dict[str, OnlineLabel]:
+        """The head's models, with those of the base's labels and of `label` made where they are not there yet."""
+        known = self._online.get(head)
+        if known is None:
+            known = self._online[head] = {}
+            for each in outputs(head, self.base.heads.get(head, ())):
+                known[each] = OnlineLabel(0.0)
+        if head not in BINARY_HEADS and label not in known:
+            known[label] = OnlineLabel(prior_bias(sum(self._languages.get(head, {}).values())))
+        return known
+
+    def _offer(self, own: OnlineLabel, head: str, label: str, x: dict[int, float], said: list[float]) -> None:
+        """Puts the base's logit for this label into `x`, or takes another label's out."""
+        column = self._columns.get((head, label))
+        if column is None:
+            x.pop(BASE_FEATURE, None)
+        else:
+            x[BASE_FEATURE] = said[column]
+
+    def _judge(
+        self, head: str, label: str, language: str, known: dict[str, OnlineLabel], x: dict[int, float], said: list[float]
+    ) -> None:
+        """Test, before it trains: counts what the head would have said."""
+        logits = {}
+        for each, own in known.items():
+            self._offer(own, head, each, x, said)
+            logits[each] = own.logit(x)
+        if head in BINARY_HEADS:
+            yes = sigmoid(logits["yes"])
+            probabilities = {"no": 1.0 - yes, "yes": yes}
+        else:
+            probabilities = dict(zip(logits, normalised(list(logits.values())), strict=True))
+        figures = self._figures.setdefault(head, {}).setdefault(
+            language, {"n": 0, "right": 0, "majority_right": 0, "log_loss": 0.0, "labels": {}}
+        )
+        labels = figures["labels"]
+        figures["n"] += 1
+        figures["right"] += max(probabilities, key=lambda each: probabilities[each]) == label
+        figures["majority_right"] += bool(labels) and max(labels, key=lambda each: (labels[each], each)) == label
+        figures["log_loss"] -= log(max(probabilities[label], 1e-9))
+        labels[label] = labels.get(label, 0) + 1
+
+    def quality(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Test-then-train figures by head and language, since the first lesson.
+
+        Returns:
+            {head: {language: {"n", "right", "majority_right" (counts), "log_loss" (sum, nats), "labels" {label: n}}}}.
+        """
+        return {
+            head: {language: {**figures, "labels": dict(figures["labels"])} for language, figures in each.items()}
+            for head, each in self._figures.items()
+        }
+
+    def _change(self, head: str, ids: Iterable[int]) -> HeadUpdate:
+        ids = list(ids)
+        labels = {
+            label: Weights(own.bias, own.trust, own.seen, own.weights(ids)) for label, own in self._online[head].items()
+        }
+        return HeadUpdate(ids, labels, dict(self._languages[head]))
+
+    def _learn_anew(self, taking: _Kept) -> dict[str, HeadUpdate]:
+        """Learns all lessons that stay, from the base on, and compares with what was known."""
+        if not self._takes_any(taking):
+            return {}
+        if self._held_below != self.offset:
+            raise MissingLessons(self.offset)
+        before, counted = self._online, self._languages
+        self._online, self._languages = {}, {}
+        gone = _taken_back([*self._lessons, taking])
+        learned: set[int] = set()
+        for kept in self._lessons:
+            if kept.kind == "learn" and kept.feedback not in learned:
+                learned.add(kept.feedback)
+                if kept.offset not in gone:
+                    self._learn(kept, figures=False)
+        changed = {}
+        for head in {**before, **self._online}:
+            self._online.setdefault(head, {})
+            self._languages.setdefault(head, dict.fromkeys(counted.get(head, {}), 0))
+            changed[head] = self._difference(head, before.get(head, {}))
+        for head in [head for head, labels in self._online.items() if not labels]:
+            del self._online[head], self._languages[head]
+        return changed
+
+    def _takes_any(self, taking: _Kept) -> bool:
+        if taking.kind == "retract":
+            return taking.target in self._known
+        return self._held_below != self.offset or any(each.reviewer == taking.reviewer for each in self._lessons)
+
+    def _difference(self, head: str, before: dict[str, OnlineLabel]) -> HeadUpdate:
+        ids: dict[int, None] = {}
+        for label in {**before, **self._online[head]}:
+            old, new = before.get(label), self._online[head].get(label)
+            known = {**(old.items() if old else {}), **(new.items() if new else {})}
+            for feature in known:
+                if (old.weight(feature) if old else 0.0) != (new.weight(feature) if new else 0.0):
+                    ids[feature] = None
+        change = self._change(head, ids)
+        for label in before:
+            if label not in change.labels:
+                # Nobody named it: as if it had never been there.
+                change.labels[label] = Weights(0.0, 1.0, 0, [0.0] * len(ids))
+        return change
+
+    def snapshot(self) -> bytes:
+        """The whole learner but for the lessons themselves, which the log keeps (see `MissingLessons`)."""
+        header: dict[str, Any] = {
+            "kind": "model",
+            "base": self.base.id,
+            "offset": self.offset,
+            "heads": {},
+            "figures": self._figures,
+        }
+        arrays: dict[str, Any] = {"known": np.array(sorted(self._known), dtype="<u8")}
+        for head, labels in sorted(self._online.items()):
+            models = list(labels.values())
+            header["heads"][head] = {
+                "labels": list(labels),
+                "bias": [own.bias for own in models],
+                "trust": [own.trust for own in models],
+                "seen": [own.seen for own in models],
+                "rest": [own.rest() for own in models],
+                "languages": self._languages[head],
+            }
+            for place, own in enumerate(models):
+                for name, values in own.arrays().items():
+                    arrays[f"{head}/{place}/{name}"] = values
+        return pack(header, arrays)
+
+    def restore(self, snapshot: bytes) -> None:
+        """Becomes the learner that wrote `snapshot`: what it learns from here on is equal to the last bit.
+
+        Raises:
+            Invalid: not a snapshot, damaged, or of another base; then nothing changes.
+        """
+        header, arrays = unpack(snapshot)
+        check_snapshot(header, self.base.id)
+        other = Learner(self.base)
+        try:
+            other.offset = int(header["offset"])
+            other._figures = header["figures"]
+            other._known = set(arrays["known"].tolist())
+            for head, state in header["heads"].items():
+                other._languages[head] = dict(state["languages"])
+                other._online[head] = {
+                    label: OnlineLabel.of(
+                        state["bias"][place],
+                        state["seen"][place],
+                        state["rest"][place],
+                        {name: arrays[f"{head}/{place}/{name}"] for name in OnlineLabel.ARRAYS},
+                    )
+                    for place, label in enumerate(state["labels"])
+                }
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise Invalid("wrong_type", f"the snapshot is damaged: {error!r}") from None
+        self.__dict__.update(other.__dict__)
+
+
+def _digest(feedback_id: str) -> int:
+    return int.from_bytes(blake2b(feedback_id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _kept(lesson: Lesson, next_offset: int) -> _Kept:
+    if len(lesson.features) != len(lesson.values):
+        detail = f'"features" has {len(lesson.features)} entries, "values" {len(lesson.values)}; must be as many'
+        raise Invalid("out_of_bounds", detail)
+    for head, label in lesson.labels.items():
+        if head in BINARY_HEADS and label not in ("no", "yes"):
+            raise Invalid("out_of_bounds", f'field "labels.{head}" is {quoted(label)}: must be "no" or "yes"')
+    target = _digest(lesson.retracts or "") if lesson.kind == "retract" else lesson.from_offset or 0
+    return _Kept(
+        next_offset - 1,
+        lesson.kind,
+        _digest(lesson.feedback_id),
+        lesson.reviewer,
+        target,
+        lesson.language,
+        array("Q", lesson.features),
+        array("d", lesson.values),
+        lesson.labels,
+    )
+
+
+def _taken_back(lessons: list[_Kept]) -> set[int]:
+    """Offsets of the lessons that a later one of `lessons` takes back."""
+    gone: set[int] = set()
+    for taking in lessons:
+        if taking.kind == "learn":
+            continue
+        for kept in lessons:
+            if kept.offset >= taking.offset:
+                break
+            if kept.kind != "learn":
+                continue
+            if taking.kind == "retract":
+                if kept.feedback == taking.target:
+                    gone.add(kept.offset)
+            elif kept.reviewer == taking.reviewer and kept.offset >= taking.target:
+                gone.add(kept.offset)
+    return gone

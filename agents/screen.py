@@ -1,0 +1,30 @@
+"""The one screen of the local stack: what runs where, and what to try.
+
+Owns: its wording. Must never: be part of what machines read; it goes to standard error where there is JSON on standard
+output.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from agents.stack import Stack
+
+
+def show(console: Console, stack: Stack, title: str) -> None:
+    """Prints it."""
+    table = Table("what", "does", "where", "log", box=None, pad_edge=False)
+    for process in stack.processes:
+        table.add_row(process.name, process.does, process.url, str(process.log))
+    console.print(Panel(table, title=title, title_align="left", expand=False))
+    kafka = stack.settings.kafka
+    console.print(
+        f"Look:      [bold]{stack.console_url}[/bold] (the console: what rings, why, and your word on it)\n"
+        f"Subscribe: TOCSIN_KAFKA={kafka} tocsin tail priority.p0\n"
+        f"Send:      TOCSIN_KAFKA={kafka} tocsin replay messages.jsonl\n"
+        "Stop:      Ctrl-C",
+        soft_wrap=True,
+        highlight=False,
+    )

@@ -1,0 +1,191 @@
+"""`tocsin train`: makes the base that ships, from open sets, the same bytes every time.
+
+One-vs-rest logistic regression a label (scikit-learn, liblinear, fixed seed), weights near nothing left out and the rest
+rounded, so that the file stays small. What was held out is measured head by language by source, and goes into the header.
+Owns: how a base is fitted. Must never: be imported by scoring; read a set that `corpora` does not list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from agents.scoring.base import Base, outputs
+from agents.scoring.features import Features, extract
+from agents.scoring.heads import Model
+from agents.training.corpora import SOURCES, Example, examples
+from schemas.people import BINARY_HEADS, HEADS, SENTIMENTS
+
+STRENGTH = {"sentiment": 0.1, "emotion": 0.1, "category": 0.3, "abuse": 0.3, "urgency": 0.3, "spam": 0.3}
+"""Inverse regularisation of each head (liblinear's C)."""
+STEP = 1.0 / 64
+"""Weights are rounded to this."""
+PRUNED = 0.06
+"""Weights below this are left out, lexicon features aside."""
+OWN_WEIGHT = 3.0
+"""What an example of the repository's own sets counts: they are few, and closest to what will be read."""
+
+Say = Callable[[str], None]
+
+
+def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool = True) -> Base:
+    """A base from the examples that are not held out.
+
+    Args:
+        data: in a fixed order, for the result depends on it.
+        say: progress, a line at a time.
+        only: heads to train; None: all that have labels.
+        every: measure on what was held out, too.
+    """
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+
+    say(f"features of {len(data):,} texts")
+    seen = [extract(example.text, None, example.language) for example in data]
+    taught = [place for place, example in enumerate(data) if not example.held_out]
+    frequency: Counter[int] = Counter()
+    for place in taught:
+        frequency.update(seen[place].ids)
+    vocabulary = {feature: column for column, feature in enumerate(sorted(f for f, n in frequency.items() if n > 1))}
+    heads: dict[str, tuple[str, ...]] = {}
+    languages: dict[str, dict[str, int]] = {}
+    columns: list[npt.NDArray[np.float64]] = []
+    bias: list[float] = []
+    for head in HEADS if only is None else [head for head in HEADS if head in only]:
+        mine = [place for place in taught if head in data[place].labels]
+        gold = [data[place].labels[head] for place in mine]
+        if len(set(gold)) < 2:
+            continue
+        order = SENTIMENTS if head == "sentiment" else sorted(set(gold))
+        labels = ("no", "yes") if head in BINARY_HEADS else tuple(label for label in order if label in gold)
+        heads[head] = labels
+        languages[head] = dict(sorted(Counter(data[place].language for place in mine).items()))
+        matrix = _matrix([seen[place] for place in mine], vocabulary, csr_matrix)
+        weight = _balance([data[place] for place in mine], gold, 0.8 if head in BINARY_HEADS else 0.5)
+        for label in outputs(head, labels):
+            say(f"{head}: {label} ({len(mine):,} texts)")
+            model = LogisticRegression(C=STRENGTH[head], solver="liblinear", random_state=20260101, max_iter=200, tol=1e-3)
+            model.fit(matrix, np.array([value == label for value in gold]), sample_weight=weight)
+            found = model.coef_[0]
+            found[np.abs(found) < PRUNED] = 0.0
+            columns.append(np.round(found / STEP) * STEP)
+            bias.append(float(np.round(model.intercept_[0] / STEP) * STEP))
+    ids = np.array(sorted(vocabulary), dtype=np.uint64)
+    weights = np.stack(columns, axis=1)
+    kept = np.flatnonzero(np.any(weights != 0.0, axis=1))
+    provenance = _provenance(data, taught)
+    base = Base(heads, languages, ids[kept], weights[kept], bias, provenance)
+    if every:
+        base.metrics = measure(base, data, seen)
+    return base
+
+
+def _matrix(seen: list[Features], vocabulary: dict[int, int], make: Any) -> Any:
+    indices: list[int] = []
+    values: list[float] = []
+    ends = [0]
+    for features in seen:
+        for feature, value in zip(features.ids, features.values, strict=True):
+            column = vocabulary.get(feature)
+            if column is not None:
+                indices.append(column)
+                values.append(value)
+        ends.append(len(indices))
+    return make((values, indices, ends), shape=(len(seen), len(vocabulary)))
+
+
+def _balance(data: list[Example], gold: list[str], power: float) -> npt.NDArray[np.float64]:
+    """Weights that lift the repository's own examples and rare labels; power 1 would give each label the same share."""
+    counts = Counter(gold)
+    mean = len(gold) / len(counts)
+    return np.array(
+        [
+            (mean / counts[label]) ** power * (OWN_WEIGHT if example.source == "bootstrap" else 1.0)
+            for example, label in zip(data, gold, strict=True)
+        ]
+    )
+
+
+def _provenance(data: list[Example], taught: list[int]) -> dict[str, Any]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for place in taught:
+        for head in data[place].labels:
+            counts[data[place].source][f"{head}/{data[place].language}"] += 1
+    return {
+        "sources": SOURCES,
+        "lexicons": "VADER (MIT), AFINN (Apache-2.0), vader_fr (MIT), pattern_fr (PDDL)",
+        "trained_on": {source: dict(sorted(found.items())) for source, found in sorted(counts.items())},
+        "command": "tocsin train",
+        "seed": 20260101,
+    }
+
+
+def measure(base: Base, data: list[Example], seen: list[Features]) -> dict[str, Any]:
+    """Figures on what was held out: {head: {language: {source: {n, accuracy, macro_f1, majority}}}}."""
+    model = Model(base)
+    gold: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
+    for example, features in zip(data, seen, strict=True):
+        if example.held_out:
+            scores = model.score(features, example.language)
+            for head, label in example.labels.items():
+                if head in scores:
+                    gold[head, example.language, example.source].append((label, scores[head].label))
+    metrics: dict[str, Any] = {}
+    for (head, language, source), pairs in sorted(gold.items()):
+        figures = agreement(pairs)
+        metrics.setdefault(head, {}).setdefault(language, {})[source] = figures
+    return metrics
+
+
+def agreement(pairs: list[tuple[str, str]]) -> dict[str, float | int]:
+    """n, accuracy, macro F1 over the labels that are there, and the accuracy of always saying the commonest."""
+    labels = Counter(label for label, _ in pairs)
+    told = Counter(said for _, said in pairs)
+    right = Counter(label for label, said in pairs if label == said)
+    each = [2 * right[label] / (labels[label] + told[label]) for label in labels]
+    return {
+        "n": len(pairs),
+        "accuracy": round(sum(right.values()) / len(pairs), 4),
+        "macro_f1": round(sum(each) / len(each), 4),
+        "majority": round(max(labels.values()) / len(pairs), 4),
+    }
+
+
+@click.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write the base.")
+@click.option(
+    "--corpus",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="TOCSIN_CORPUS",
+    required=True,
+    help="Folder of the labelled sets (TOCSIN_CORPUS).",
+)
+def train(out: Path, corpus: Path) -> None:
+    """Trains the base model from the open sets in TOCSIN_CORPUS and writes it to FILE."""
+    try:
+        data = list(examples(corpus))
+    except OSError as error:
+        raise click.ClickException(f"the labelled sets in {corpus} cannot be read: {error}") from None
+    base = fit(data, lambda line: click.echo(line, err=True))
+    content = base.dump()
+    Base.load(content)
+    out.write_bytes(content)
+    click.echo(f"{out}: base {base.id}, {len(base.index):,} features, {len(content):,} bytes")
+    click.echo(table(base))
+
+
+def table(base: Base) -> str:
+    """The figures on what was held out, as a Markdown table of head by language by source."""
+    lines = ["| head | language | source | held out | accuracy | macro F1 | commonest label |", "|---|---|---|---|---|---|---|"]
+    for head, by_language in base.metrics.items():
+        for language, by_source in by_language.items():
+            for source, f in by_source.items():
+                figures = f"{f['n']:,} | {f['accuracy']:.3f} | {f['macro_f1']:.3f} | {f['majority']:.3f}"
+                lines.append(f"| {head} | {language} | {source} | {figures} |")
+    return "\n".join(lines)

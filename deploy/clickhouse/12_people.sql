@@ -1,0 +1,62 @@
+-- What people said and did: 180 days, no text and no note.
+CREATE TABLE IF NOT EXISTS feedback
+(
+    id String,
+    message_id String,
+    customer_id String,
+    kind LowCardinality(String),
+    labels Tuple(
+        sentiment LowCardinality(String), urgency Nullable(Bool), category LowCardinality(String),
+        emotion LowCardinality(String), spam Nullable(Bool), abuse Nullable(Bool), priority LowCardinality(String)
+    ),
+    reviewer LowCardinality(String),
+    language LowCardinality(String),
+    conversation_id String,
+    channel LowCardinality(String),
+    decision_id String,
+    predicted Tuple(
+        labels Map(LowCardinality(String), String), priority LowCardinality(String),
+        source Tuple(topic LowCardinality(String), partition UInt64, offset UInt64), revision UInt64,
+        status LowCardinality(String), decided_by LowCardinality(String), route LowCardinality(String),
+        model_version LowCardinality(String), policy_version LowCardinality(String)
+    ),
+    reason LowCardinality(String),
+    retracts String,
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    _topic LowCardinality(String),
+    _topic_id LowCardinality(String),
+    _partition UInt32,
+    _offset UInt64 CODEC(Delta, ZSTD)
+)
+ENGINE = MergeTree
+PARTITION BY toMonday(received_at)
+ORDER BY (kind, received_at)
+TTL toDateTime(received_at) + INTERVAL 180 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;
+
+CREATE TABLE IF NOT EXISTS actions
+(
+    id String,
+    customer_id String,
+    message_id String,
+    kind LowCardinality(String),
+    by LowCardinality(String),
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    decision_id String,
+    until Nullable(DateTime64(3, 'UTC')),
+    undoes String,
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    _topic LowCardinality(String),
+    _topic_id LowCardinality(String),
+    _partition UInt32,
+    _offset UInt64 CODEC(Delta, ZSTD),
+    INDEX by_message message_id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toMonday(received_at)
+ORDER BY (kind, received_at)
+TTL toDateTime(received_at) + INTERVAL 180 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;

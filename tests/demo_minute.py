@@ -1,0 +1,39 @@
+"""A minute of `tocsin demo`, checked: run by `.ci/run`, and by hand with `python -m tests.demo_minute`.
+
+Asserts counts; prints times, which depend on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+SECONDS = 60
+
+
+def main() -> None:
+    """Ends with a sentence where a claim does not hold."""
+    argv = [sys.executable, "-m", "agents.cli", "demo", "--for", str(SECONDS), "--json"]
+    run = subprocess.run(argv, stdout=subprocess.PIPE, timeout=SECONDS + 240, check=False)
+    assert run.returncode == 0, f"demo ended with status {run.returncode}"
+    lines = run.stdout.decode().splitlines()
+    assert len(lines) == 1, f"standard output holds {len(lines)} lines, must be the JSON summary alone"
+    summary = json.loads(lines[0])
+    print(json.dumps(summary, indent=2))
+    made = summary["decisions"] - summary["superseding"]
+    assert made == summary["messages"] >= 500, f"{summary['messages']} messages, {made} decisions"
+    assert summary["dead_letters"] > 0, "the broken records left no dead letters"
+    assert summary["corrections"] > 0, "no correction was learned"
+    assert all(summary["flagged"].values()), f"a priority never rang: {summary['flagged']}"
+    rows = summary["rows"]
+    assert rows["decisions"] == summary["decisions"], f"{rows['decisions']} rows of {summary['decisions']} decisions"
+    assert rows["dead_letters"] == summary["dead_letters"], "a dead letter has no row, or two"
+    print(
+        f"message to decision: p50 {summary['decision_seconds_p50']:.3f} s, p99 {summary['decision_seconds_p99']:.3f} s; "
+        f"correction to effect: p95 {summary['correction_seconds_p95']:.3f} s (expected under 1 s)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Learning on real Kafka: a correction reaches every scorer, a person's word stands, a killed learner loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.handout import load_base
+from agents.scoring.heads import Model
+from agents.scoring.learner import Learner
+from schemas.learning import Lesson, ModelUpdate
+from schemas.reading import read
+from streams.settings import Settings
+from tests.harness import Worker, message, produce, read_all, tocsin, values, wait_values
+
+pytestmark = pytest.mark.integration
+
+TEXT = "the zorbling on my flimflam keeps grombling since the quibble update"
+
+
+@pytest.fixture
+async def prepared(settings: Settings) -> Settings:
+    """Settings whose topics and policy are there."""
+    done = await asyncio.to_thread(tocsin, settings, "init")
+    assert done.returncode == 0, done.stderr
+    return settings
+
+
+def feedback(number: int, labels: dict[str, Any], **more: Any) -> tuple[str, dict[str, Any]]:
+    """(key, value) of a feedback record about message `number`."""
+    fields = {
+        "id": f"f{number}",
+        "message_id": f"m{number}",
+        "customer_id": "c",
+        "kind": "correct",
+        "labels": labels,
+        "text": TEXT,
+        "reviewer": "ana",
+        "language": "en",
+        **more,
+    }
+    return "c", {name: value for name, value in fields.items() if value is not None}
+
+
+def judged(decision: dict[str, Any]) -> dict[str, Any]:
+    """`predicted`, as a tool that saw the decision sends it."""
+    return {"labels": {}, "priority": decision["priority"], "source": decision["source"], "status": decision["status"]}
+
+
+async def test_a_correction_changes_the_next_like_message_on_every_worker(prepared: Settings, tmp_path: Path) -> None:
+    workers = [Worker(prepared, *roles, folder=tmp_path) for roles in (["triage"], ["triage"], ["learn"])]
+    try:
+        everywhere = [message(number, TEXT, customer_id=f"c{number}") for number in range(24)]
+        await produce(prepared, "messages", everywhere)
+        before = await wait_values(prepared, "decisions", lambda found: len(found) == 24, "first decisions")
+        assert {one["source"]["partition"] for one in before} == {0, 1, 2, 3}
+        labels = {"category": "technical", "sentiment": "negative"}
+        await produce(prepared, "feedback", [feedback(number, labels) for number in range(10)])
+        updates = await wait_values(prepared, "model-updates", lambda found: len(found) == 10, "updates")
+        version = f"{updates[-1]['base']}@{updates[-1]['to']}"
+        number = 24
+        while True:
+            await produce(
+                prepared, "messages", [message(n, TEXT, customer_id=f"c{n}") for n in range(number, number + 24)]
+            )
+            number += 24
+            found = await wait_values(
+                prepared, "decisions", lambda found, want=number: len(found) == want, "later decisions"
+            )
+            after = [one for one in found if one["model_version"] == version]
+            if {one["source"]["partition"] for one in after} == {0, 1, 2, 3}:
+                break
+            assert number < 1000, "the workers never reached the learned version"
+    finally:
+        for worker in workers:
+            worker.stop()
+    assert all(one["category"]["label"] == "technical" for one in after)
+    assert all(one["sentiment"]["label"] == "negative" for one in after)
+    scores = {one["sentiment"]["score"] for one in after}
+    assert len(scores) == 1, "workers disagree"
+    assert scores.pop() < before[0]["sentiment"]["score"]
+
+
+async def test_an_override_is_answered_by_the_humans_decision_and_its_alerts(
+    prepared: Settings, tmp_path: Path
+) -> None:
+    workers = [Worker(prepared, role, folder=tmp_path) for role in ("triage", "learn")]
+    try:
+        await produce(prepared, "messages", [message(1, TEXT, customer_id="c")])
+        (decision,) = await wait_values(prepared, "decisions", bool, "the decision")
+        override = feedback(
+            1,
+            {"priority": "p1"},
+            kind="override",
+            reason="missed",
+            decision_id=decision["id"],
+            predicted=judged(decision),
+        )
+        await produce(prepared, "feedback", [override])
+        decisions = await wait_values(prepared, "decisions", lambda found: len(found) == 2, "the human's decision")
+        raised = await values(prepared, "priority.p1")
+        back = feedback(2, {}, kind="retract", retracts="f1", text=None, labels=None, message_id="m1")
+        await produce(prepared, "feedback", [back])
+        restored = await wait_values(prepared, "decisions", lambda found: len(found) == 3, "the restored decision")
+        alerts = await values(prepared, "priority.p1")
+    finally:
+        for worker in workers:
+            worker.stop()
+    human = decisions[1]
+    assert (human["decided_by"], human["priority"], human["supersedes"]) == ("human", "p1", decision["id"])
+    assert human["feedback_id"] == "f1"
+    records = await read_all(prepared, "decisions")
+    assert {record.partition for record in records} == {decision["source"]["partition"]}
+    assert [(one["change"], one["decision"]["id"]) for one in raised] == [("raised", human["id"])]
+    assert raised[0]["message"]["text"] == TEXT
+    assert (restored[2]["priority"], restored[2]["supersedes"]) == (decision["priority"], human["id"])
+    assert alerts[-1]["change"] == "withdrawn"
+
+
+async def test_what_feedback_lacks_is_named_in_its_dead_letter(prepared: Settings, tmp_path: Path) -> None:
+    worker = Worker(prepared, "learn", folder=tmp_path)
+    try:
+        await produce(
+            prepared,
+            "feedback",
+            [
+                feedback(1, {"priority": "p1"}, kind="override"),
+                feedback(2, {"sentiment": "bad"}),
+                feedback(3, {}, kind="retract", retracts="never", text=None, labels=None),
+                ("c", b"{"),
+                feedback(4, {"category": "technical"}, message_id="a message that nobody has seen"),
+            ],
+        )
+        letters = await wait_values(prepared, "dead-letters", lambda found: len(found) == 4, "dead letters")
+        lessons = await wait_values(prepared, "lessons", bool, "the lesson of the good one")
+    finally:
+        worker.stop()
+    assert Counter(one["error"] for one in letters) == Counter(
+        ["feedback_without_source", "out_of_bounds", "unknown_feedback", "not_json"]
+    )
+    assert [one["feedback_id"] for one in lessons] == ["f4"]
+
+
+async def test_the_same_feedback_twice_is_one_lesson(prepared: Settings, tmp_path: Path) -> None:
+    worker = Worker(prepared, "learn", folder=tmp_path)
+    try:
+        twice = [feedback(1, {"category": "technical"})] * 2
+        await produce(prepared, "feedback", [*twice, feedback(2, {"category": "billing"}), *twice])
+        await produce(prepared, "feedback", [feedback(3, {"category": "billing"})])
+        lessons = await wait_values(
+            prepared, "lessons", lambda found: found[-1:] != [] and found[-1]["feedback_id"] == "f3", "the last"
+        )
+    finally:
+        worker.stop()
+    assert [one["feedback_id"] for one in lessons] == ["f1", "f2", "f3"]
+
+
+async def test_lessons_hold_no_text(prepared: Settings, tmp_path: Path) -> None:
+    worker = Worker(prepared, "learn", folder=tmp_path)
+    try:
+        await produce(prepared, "feedback", [feedback(1, {"category": "technical"}, note="call Ada Example")])
+        await wait_values(prepared, "lessons", bool, "the lesson")
+        topics = [await read_all(prepared, topic) for topic in ("lessons", "model-updates", "models")]
+    finally:
+        worker.stop()
+    written = b"".join(record.value for records in topics for record in records)
+    for word in ("zorbling", "flimflam", "grombling", "Ada"):
+        assert word.encode() not in written
+
+
+async def test_a_learner_killed_again_and_again_comes_back_to_the_same_weights(
+    prepared: Settings, tmp_path: Path
+) -> None:
+    words = [f"word{number % 40} thing{number % 17} again and again" for number in range(300)]
+    entries = [feedback(number, {"category": f"kind{number % 5}"}, text=words[number]) for number in range(len(words))]
+    worker = Worker(prepared, "learn", folder=tmp_path, TOCSIN_CHUNK_RECORDS="7")
+    try:
+        for turn in range(3):
+            await produce(prepared, "feedback", entries[turn * 100 : (turn + 1) * 100])
+            wanted = turn * 100 + 30
+            await wait_values(prepared, "lessons", lambda found, want=wanted: len(found) >= want, "some lessons")
+            worker.signal(signal.SIGKILL)
+            worker.process.wait()
+            worker = Worker(prepared, "learn", folder=tmp_path, TOCSIN_CHUNK_RECORDS="7")
+        lessons = await wait_values(prepared, "lessons", lambda found: len(found) >= 300, "all lessons")
+        assert len(lessons) == 300
+        worker.stop()
+        worker = Worker(prepared, "learn", folder=tmp_path)  # writes a snapshot of what it restored
+        await wait_values_raw(prepared, "models")
+    finally:
+        worker.stop()
+    base = load_base(prepared)
+    scorer, learner = Model(base), Learner(base)
+    for record in await read_all(prepared, "model-updates"):
+        scorer.apply(read(record.value, ModelUpdate))
+    for record in await read_all(prepared, "lessons"):
+        learner.learn(read(record.value, Lesson), record.offset + 1)
+    snapshot = (await read_all(prepared, "models"))[-1].value
+    assert snapshot == learner.snapshot()
+    restored = Model(base)
+    restored.restore(snapshot)
+    assert scorer.version == restored.version == learner.version
+
+
+async def wait_values_raw(settings: Settings, topic: str) -> None:
+    """Returns once a topic holds a record."""
+    for _ in range(600):
+        if await read_all(settings, topic):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"nothing on {topic}")
