@@ -11,6 +11,7 @@ import gzip
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ from agents.scoring.features import Features, extract
 from agents.scoring.heads import HeadScores, Model
 from agents.scoring.language import detect
 from agents.scoring.learner import Learner
+from agents.scoring.own_words import own_words
 from schemas.base import MAX_MODEL_TEXT, Invalid, quoted
 from schemas.learning import Lesson
 from schemas.people import BINARY_HEADS, HEADS
@@ -33,15 +35,10 @@ FIFTHS = 5
 
 def prepared(message: dict[str, Any]) -> tuple[Features, str]:
     """A message's features and language tag, as triage makes them."""
-    text = message["text"]
-    try:
-        from agents.scoring.text import own_words
-    except ImportError:
-        pass
-    else:
-        text = own_words(text)
-    language = detect(text[:MAX_MODEL_TEXT], message.get("language")).tag
-    return extract(text, message.get("subject"), language), language
+    text = own_words(message["text"])[:MAX_MODEL_TEXT]
+    subject = message.get("subject")
+    language = detect(f"{subject}\n{text}" if subject else text, message.get("language")).tag
+    return extract(text, subject, language), language
 
 
 def label_of(value: Any, head: str) -> str | None:
@@ -121,7 +118,7 @@ def evaluate_stream(
             teach(*waiting.popleft())
     size = len(pairs)
     cuts = [size * fifth // FIFTHS for fifth in range(FIFTHS + 1)]
-    fifths = [figures(pairs[start:end]) for start, end in zip(cuts, cuts[1:], strict=False)]
+    fifths = [figures(pairs[start:end]) for start, end in pairwise(cuts)]
     settings = {"head": head, "delay": delay, "base": base.id}
     return {**settings, **figures(pairs), "fifths": fifths}
 

@@ -18,7 +18,7 @@ from schemas.message import Message
 from schemas.people import Feedback, Labels, Predicted
 
 
-def lesson_of(feedback: Feedback, base: str, model_version: str, at: str, human_decision: str | None) -> Lesson:
+def lesson_of(feedback: Feedback, base: str, at: str, decision: Decision | None) -> Lesson:
     """What learning takes from one accepted feedback: features of its own text, labels, no text."""
     own = own_words(feedback.text or "")[:MAX_MODEL_TEXT]
     language = detect(own, feedback.language).tag
@@ -35,7 +35,7 @@ def lesson_of(feedback: Feedback, base: str, model_version: str, at: str, human_
         labels=taught(feedback.labels),
         message_id=feedback.message_id,
         decision_id=feedback.decision_id,
-        human_decision_id=human_decision,
+        human_decision_id=None if decision is None else decision.id,
         human_labels=feedback.labels,
         predicted=feedback.predicted,
     )
@@ -162,12 +162,12 @@ def rings(before: Priority, was_asked: bool, after: Priority) -> tuple[Change, l
     return ("raised" if after < before else "lowered"), topics
 
 
-def message_of(feedback: Feedback, text: str, decision: Decision) -> Message:
+def message_of(feedback: Feedback, decision: Decision) -> Message:
     """The message as far as feedback tells it; enough for whoever reads the alert."""
     return Message(
         id=feedback.message_id,
         customer_id=feedback.customer_id,
-        text=text,
+        text=feedback.text or "",
         conversation_id=decision.conversation_id,
         channel=feedback.channel,
         language=feedback.language,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
@@ -21,7 +21,7 @@ from agents.handout import PolicyHandout, load_base
 from agents.scoring.learner import Learner
 from agents.scoring.policy import Policy
 from schemas.arrays import unpack
-from schemas.base import Invalid, timestamp
+from schemas.base import Invalid, Priority, quoted, timestamp
 from schemas.decision import Decision, encode
 from schemas.learning import Lesson
 from schemas.people import Feedback, read_feedback
@@ -44,6 +44,17 @@ CHUNK_LESSONS = 200
 SNAPSHOT_LESSONS = 1000
 SNAPSHOT_SECONDS = 300.0
 QUALITY_SECONDS = 10.0
+
+
+class _Accepted(NamedTuple):
+    """One feedback that becomes a lesson."""
+
+    record: Record
+    feedback: Feedback
+    lesson: Lesson
+    decision: Decision | None
+    before: Priority | None
+    was_asked: bool
 
 
 class Learn(GroupRole):
@@ -156,87 +167,86 @@ class Learn(GroupRole):
         """Learns a chunk of feedback."""
         outputs, lessons = Outputs(), Outputs()
         at = timestamp(time.time_ns() // 1_000_000)
-        accepted: list[tuple[Record, Feedback, Lesson]] = []
+        accepted: list[_Accepted] = []
         for record in chunk.records:
             try:
-                feedback = read_feedback(record.value)
-                lesson = self._lesson(feedback, at, [one for _, one, _ in accepted])
+                one = self._accept(record, at, {each.feedback.id: each.lesson for each in accepted})
             except Invalid as fault:
                 self._dead.add(outputs, record, fault)
                 continue
-            if lesson is not None:
-                accepted.append((record, feedback, lesson))
-                headers = cloud_event("tocsin.lesson.v1", SOURCE, lesson.id, at, trace_of(record.headers))
-                lessons.add(self.settings.topic("lessons"), 0, self._learner.base.id.encode(), encode(lesson), headers)
+            if one is not None:
+                accepted.append(one)
+                headers = cloud_event("tocsin.lesson.v1", SOURCE, one.lesson.id, at, trace_of(record.headers))
+                lessons.add(
+                    self.settings.topic("lessons"), 0, self._learner.base.id.encode(), encode(one.lesson), headers
+                )
         async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
+            # Lessons first: the version of the model is their offset, which Kafka gives.
             firsts = await lessons.send(producer)
             offset = firsts.get((self.settings.topic("lessons"), 0), 0)
-            for place, (record, feedback, lesson) in enumerate(accepted):
-                self._learn(lesson, offset + place, outputs, record)
-                self._decide(feedback, lesson, at, outputs, record)
-                self._note(lesson)
+            for place, one in enumerate(accepted):
+                self._learn(one, offset + place, outputs)
+                self._ring(one, outputs)
+                self._note(one.lesson)
                 self._read_to = offset + place + 1
                 await asyncio.sleep(0)
             await outputs.send(producer)
         self.finished(chunk)
         now = time.time() * 1000
-        for record, _, lesson in accepted:
-            metrics.LESSONS.labels(lesson.kind).inc()
-            metrics.FEEDBACK_SECONDS.observe(max(now - record.timestamp, 0.0) / 1000)
+        for one in accepted:
+            metrics.LESSONS.labels(one.lesson.kind).inc()
+            metrics.FEEDBACK_SECONDS.observe(max(now - one.record.timestamp, 0.0) / 1000)
         self.count(messages=len(chunk.records), lessons=len(accepted))
         await self._maybe_snapshot(chunk.tp)
 
-    def _lesson(self, feedback: Feedback, at: str, earlier: list[Feedback]) -> Lesson | None:
-        """The lesson of a feedback; None where it was learned before."""
-        if self._learner.knows(feedback.id) or any(one.id == feedback.id for one in earlier):
+    def _accept(self, record: Record, at: str, earlier: dict[str, Lesson]) -> _Accepted | None:
+        """What a feedback becomes; None where it was learned before.
+
+        Args:
+            earlier: lessons of the same chunk, by feedback id.
+
+        Raises:
+            Invalid: it cannot be read, or takes back what was never learned.
+        """
+        feedback = read_feedback(record.value)
+        if self._learner.knows(feedback.id) or feedback.id in earlier:
             return None
         policy = self._policy
         assert policy is not None  # set before the group is joined
         base, version = self._learner.base.id, self._learner.version
         if feedback.kind != "retract":
             decision = human_decision(feedback, at, version, policy)
-            return lesson_of(feedback, base, version, at, None if decision is None else decision.id)
-        taken_back = self._ledger.get(feedback.retracts or "")
-        if taken_back is None or taken_back.kind != "learn":
-            if any(one.id == feedback.retracts for one in earlier):
-                raise Invalid("unknown_feedback", f'"retracts" names {feedback.retracts!r}, which is not learned yet')
-            raise Invalid("unknown_feedback", f'"retracts" names {feedback.retracts!r}, which was never learned')
-        return retraction(feedback, base, at, taken_back)
-
-    def _learn(self, lesson: Lesson, offset: int, outputs: Outputs, record: Record) -> None:
-        update = self._learner.learn(lesson, offset + 1)
-        if update is not None:
-            headers = cloud_event(
-                "tocsin.model-update.v1", SOURCE, self._learner.version, lesson.at, trace_of(record.headers)
-            )
-            outputs.add(
-                self.settings.topic("model-updates"), 0, self._learner.base.id.encode(), encode(update), headers
-            )
-
-    def _decide(self, feedback: Feedback, lesson: Lesson, at: str, outputs: Outputs, record: Record) -> None:
-        """Writes the human's decision and its alerts, or the replaced one anew."""
-        policy, version = self._policy, self._learner.version
-        assert policy is not None
-        decision: Decision | None
-        if feedback.kind == "retract":
-            taken_back = self._ledger[feedback.retracts or ""]
-            decision = restored_decision(feedback, taken_back, at, version, policy)
-            judged = taken_back.predicted
-            before = None if taken_back.human_labels is None else taken_back.human_labels.priority
-            was_asked = False
-        else:
-            decision = human_decision(feedback, at, version, policy)
+            lesson = lesson_of(feedback, base, at, decision)
             judged = feedback.predicted
             before = None if judged is None else judged.priority
-            was_asked = asked(judged)
-        if decision is None or before is None:
+            return _Accepted(record, feedback, lesson, decision, before, asked(judged))
+        retracts = feedback.retracts or ""
+        taken_back = self._ledger.get(retracts) or earlier.get(retracts)
+        if taken_back is None or taken_back.kind != "learn":
+            raise Invalid("unknown_feedback", f'field "retracts" is {quoted(retracts)}, which was never learned')
+        decision = restored_decision(feedback, taken_back, at, version, policy)
+        before = None if taken_back.human_labels is None else taken_back.human_labels.priority
+        return _Accepted(record, feedback, retraction(feedback, base, at, taken_back), decision, before, False)
+
+    def _learn(self, one: _Accepted, offset: int, outputs: Outputs) -> None:
+        update = self._learner.learn(one.lesson, offset + 1)
+        if update is not None:
+            trace = trace_of(one.record.headers)
+            headers = cloud_event("tocsin.model-update.v1", SOURCE, self._learner.version, one.lesson.at, trace)
+            base = self._learner.base.id.encode()
+            outputs.add(self.settings.topic("model-updates"), 0, base, encode(update), headers)
+
+    def _ring(self, one: _Accepted, outputs: Outputs) -> None:
+        """The human's decision, or the replaced one anew, with its alerts."""
+        decision, policy = one.decision, self._policy
+        if decision is None or one.before is None or policy is None:
             return
-        trace, partition = trace_of(record.headers), decision.source.partition
+        trace, partition = trace_of(one.record.headers), decision.source.partition
         alerts.add_decision(outputs, self.settings, decision, partition, SOURCE, trace)
-        ringing = rings(before, was_asked, decision.priority)
+        ringing = rings(one.before, one.was_asked, decision.priority)
         if ringing is not None:
             change, topics = ringing
-            message = message_of(feedback, feedback.text or "", decision)
+            message = message_of(one.feedback, decision)
             rung = alerts.alert(decision, message, policy, time.time_ns() // 1_000_000, change)
             alerts.ring(outputs, self.settings, rung, partition, SOURCE, trace, topics)
 

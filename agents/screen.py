@@ -7,7 +7,6 @@ output.
 from __future__ import annotations
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
 
 from agents.stack import Stack
@@ -15,10 +14,12 @@ from agents.stack import Stack
 
 def show(console: Console, stack: Stack, title: str) -> None:
     """Prints it."""
-    table = Table("what", "does", "where", "log", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, show_header=False)
     for process in stack.processes:
-        table.add_row(process.name, process.does, process.url, str(process.log))
-    console.print(Panel(table, title=title, title_align="left", expand=False))
+        table.add_row(f"[bold]{process.name}[/bold]", process.url, process.does)
+    console.rule(title, align="left")
+    console.print(table, crop=False, overflow="ignore", no_wrap=True, soft_wrap=True)
+    console.print(f"logs in {stack.processes[0].log.parent}", style="dim", soft_wrap=True, highlight=False)
     kafka = stack.settings.kafka
     console.print(
         f"Look:      [bold]{stack.console_url}[/bold] (the console: what rings, why, and your word on it)\n"

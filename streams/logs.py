@@ -18,6 +18,7 @@ from streams.settings import Settings
 
 _QUIET = {
     "aiokafka": "error",
+    "aiokafka.consumer.fetcher": "critical",  # each retry while a new topic's leader settles would be an error
     "faust": "error",
     "mode": "error",
     "streams": "error",  # Faust's services log under the module of their subclass; our own loggers are `tocsin.*`

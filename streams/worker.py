@@ -86,13 +86,18 @@ class Worker:
         try:
             starting = asyncio.create_task(self._start(health, component, server.port))
             stopping = asyncio.create_task(self._stop.wait())
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            failure = None
+            while not starting.done() and not stopping.done() and failure is None:
+                # Joining a group may be refused for good while its start still waits.
+                await asyncio.wait({starting, stopping}, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+                failure = self._failure(health)
             if starting.done():
                 starting.result()
                 status = await self._watch(health, component)
             else:
+                status = 0 if failure is None else EXIT_RESTART
                 starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
+                await asyncio.wait({starting}, timeout=1.0)
             stopping.cancel()
         finally:
             await self._end(health)
@@ -113,11 +118,8 @@ class Worker:
         next_figures = time.monotonic() + FIGURES_SECONDS
         while not self._stop.is_set():
             self._beat = time.monotonic()
-            for role in self._roles:
-                if role.failed is not None:
-                    log.error("%s failed: %r", role.name, role.failed)
-                    health.alarm("worker_failed", f"{role.name} failed: {role.failed}", severity="critical")
-                    return EXIT_RESTART
+            if self._failure(health) is not None:
+                return EXIT_RESTART
             if time.monotonic() >= next_figures:
                 next_figures += FIGURES_SECONDS
                 await self._report(health, component)
@@ -126,6 +128,14 @@ class Worker:
             except TimeoutError:
                 continue
         return 0
+
+    def _failure(self, health: HealthReporter) -> BaseException | None:
+        for role in self._roles:
+            if role.failed is not None:
+                log.error("%s failed: %r", role.name, role.failed)
+                health.alarm("worker_failed", f"{role.name} failed: {role.failed}", severity="critical")
+                return role.failed
+        return None
 
     async def _report(self, health: HealthReporter, component: str) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -51,7 +51,7 @@ async def _run(settings: Settings, seconds: float | None, as_json: bool) -> dict
     console = Console(stderr=as_json)
 
     def say(line: str) -> None:
-        console.print(line, style="dim", highlight=False, markup=False)
+        console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     # Beside a broker or console that may be running already: the demo takes free ports.
     stack = Stack(settings, kafka_port=0, console_port=0, triage=2, say=say)

@@ -32,7 +32,7 @@ async def _run(settings: Settings, kafka_port: int, triage: int) -> None:
     console = Console(stderr=True)
 
     def say(line: str) -> None:
-        console.print(line, style="dim", highlight=False, markup=False)
+        console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     stack = Stack(settings, kafka_port=kafka_port, console_port=settings.console_port, triage=triage, say=say)
     begun = asyncio.create_task(stack.start())

@@ -23,11 +23,9 @@ from streams.errors import TocsinError
 log = logging.getLogger("tocsin.recording")
 
 MAX_ROWS = 200_000
-"""Rows of one insert; only a block is all or nothing, and ClickHouse makes one of up to 1,048,449 rows (`sink` sets it)."""
+"""Rows of one insert: ClickHouse makes one block of up to 1,048,449 (`sink` sets it), and only a block is atomic."""
 MAX_BYTES = 64_000_000
 """Bytes of one insert's rows: for memory, and as another bound of the block."""
-EASY_PARTITIONS = 4
-"""Inserts a second that one table takes without thought; with more partitions each one waits longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +114,8 @@ def standing(
     """
     if mark is not None and end <= mark:
         raise TocsinError(
-            f"{where} ends at offset {end}, but table {table} holds its offset {mark} (topic id {topic_id}): Kafka lost "
-            "records, and new ones would be taken for those; make the topic anew, or move the table's rows away"
+            f"{where} ends at offset {end}, but table {table} holds its offset {mark} (topic id {topic_id}): Kafka "
+            "lost records, and new ones would be taken for those; make the topic anew, or move the table's rows away"
         )
     if committed is not None and committed > end:
         raise TocsinError(
@@ -159,11 +157,3 @@ def cut(
         follows = items[stop].record.offset if stop < len(items) else next_offset
         batches.append(Batch(Range(part[0].record.offset, part[-1].record.offset, topic_id), part, follows))
     return batches
-
-
-def pace(partitions: int, seconds: float) -> float:
-    """Seconds a record may wait for its insert to fill, with so many partitions of its topic.
-
-    Every insert leaves a part behind that ClickHouse must merge; its advice is about one insert a second and table.
-    """
-    return seconds * max(1.0, partitions / EASY_PARTITIONS)

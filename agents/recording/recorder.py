@@ -36,6 +36,16 @@ T = TypeVar("T")
 FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 5.0
 """Retries go on for ever, this far apart at most: ClickHouse may be away for hours, its return should be noticed."""
+EASY_PARTITIONS = 4
+"""Inserts a second that one table takes without thought; with more partitions each one waits longer."""
+
+
+def pace(partitions: int, seconds: float) -> float:
+    """Seconds a record may wait for its insert to fill, with so many partitions of its topic.
+
+    Every insert leaves a part behind that ClickHouse must merge; its advice is about one insert a second and table.
+    """
+    return seconds * max(1.0, partitions / EASY_PARTITIONS)
 
 
 class Inserted(NamedTuple):
@@ -114,8 +124,9 @@ class Recorder:
 
     async def assigned(self, tps: Iterable[TopicPartition]) -> None:
         """Takes these partitions, anew if they were ours; asks nobody, so it cannot hold a rebalance up."""
-        await self.revoked(tps)
-        for tp in tps:
+        taken = list(tps)
+        await self.revoked(taken)
+        for tp in taken:
             self._partitions[tp] = _Partition()
             self._locks.setdefault(tp, asyncio.Lock())
 

@@ -24,8 +24,8 @@ from agents.recording.target import Target, statements
 T = TypeVar("T")
 
 INSERT_SETTINGS: dict[str, Any] = {
-    # A token counts only with all three, in the source and in the targets of its views (docs: notes on ClickHouse), and
-    # never with async_insert, which servers since 26.9 turn on.
+    # A token counts only with the first two here and a deduplication window on the table and on its views' targets, and
+    # not with async_insert, which 26.9 turns on by default.
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "async_insert": 0,

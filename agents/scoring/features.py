@@ -35,19 +35,20 @@ _PIECE = re.compile(
 )
 _REPEAT = re.compile(r"(.)\1{2,}")
 _ELIDED = frozenset(("l", "d", "j", "n", "s", "c", "m", "t", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"))
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _NEGATORS = {
-    "en": frozenset(
-        ["not", "no", "never", "none", "nobody", "nothing", "neither", "nor", "nowhere", "without", "hardly", "cannot", "cant", "dont", "doesnt", "didnt", "isnt", "arent", "wasnt", "werent", "wont", "wouldnt", "couldnt", "shouldnt", "havent", "hasnt", "hadnt", "aint"]
-    ),
-    "fr": frozenset(["ne", "n", "pas", "jamais", "aucun", "aucune", "rien", "ni", "sans"]),
+    "en": _set("""not no never none nobody nothing neither nor nowhere without hardly cannot cant dont doesnt didnt isnt arent
+wasnt werent wont wouldnt couldnt shouldnt havent hasnt hadnt aint"""),
+    "fr": _set("""ne n pas jamais aucun aucune rien ni sans"""),
 }
 _INTENSE = {
-    "en": frozenset(
-        ["very", "really", "so", "too", "extremely", "absolutely", "totally", "completely", "such", "super", "damn", "fucking", "bloody", "incredibly", "truly", "most"]
-    ),
-    "fr": frozenset(
-        ["très", "tres", "trop", "vraiment", "tellement", "si", "totalement", "complètement", "completement", "absolument", "hyper", "ultra", "super", "carrément", "grave"]
-    ),
+    "en": _set("""very really so too extremely absolutely totally completely such super damn fucking bloody incredibly truly
+most"""),
+    "fr": _set("""très tres trop vraiment tellement si totalement complètement completement absolument hyper ultra super
+carrément grave"""),
 }
 NEGATION_REACH = 4
 """Words after a negation that it turns (notes/cold-start.md)."""

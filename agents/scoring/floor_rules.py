@@ -1,4 +1,4 @@
-"""Owns the compilation of floors: from phrases as people wrote them to the keys an automaton searches and what each means.
+"""Owns the compilation of floors: from phrases as people wrote them to the keys an automaton searches.
 
 It must never see a message.
 """

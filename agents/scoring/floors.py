@@ -22,7 +22,12 @@ from agents.scoring.typos import corrected
 # A message that repeats itself says no more by it; the decision that carries the hits has a size limit.
 MAX_HITS_PER_FLOOR = 16
 # "n't" leaves a "t" behind; French "t'" follows no such word.
-_BEFORE_T = frozenset(["don", "won", "isn", "wasn", "can", "couldn", "wouldn", "shouldn", "doesn", "didn", "aren", "ain", "haven", "hasn", "hadn", "weren", "mustn"])
+_BEFORE_T = frozenset(
+    [
+        "don", "won", "isn", "wasn", "can", "couldn", "wouldn", "shouldn", "doesn", "didn", "aren", "ain",
+        "haven", "hasn", "hadn", "weren", "mustn",
+    ]
+)  # fmt: skip
 _CLAUSE_END = re.compile(r"[,.;:!?\n]")
 # A line may be broken anywhere; a sentence ends with its sign or with an empty line.
 _SENTENCE_END = re.compile(r"[.!?;](?:\s|$)|\n[ \t\r]*\n")
@@ -95,7 +100,9 @@ class FloorMatcher:
                 by_floor[rule.floor] += places
         hits: list[FloorHit] = []
         for number, places in by_floor.items():
-            hits += self._kept(folded.text, index, self._floors.rules[number], places, sorted(silencers[number], key=_word))
+            hits += self._kept(
+                folded.text, index, self._floors.rules[number], places, sorted(silencers[number], key=_word)
+            )
         return hits
 
     def _collect(
@@ -114,6 +121,8 @@ class FloorMatcher:
                 span = index.match(begin, target.runs, self._rules.ordinary)
                 if span is None or (target.short and not _stands_alone(index, span, target.words)):
                     continue
+                if target.rule.unless and span.first == span.last and " " in target.plain:
+                    continue  # "burncd" is a slip of the finger, no word about burning a CD.
                 if target.rule.parts == 1:
                     by_rule[target.rule].append(_Found(span, target.plain, ()))
                 else:
@@ -122,7 +131,9 @@ class FloorMatcher:
             if len(places) == rule.parts:
                 by_rule[rule] += _joined(text, [sorted(places[part]) for part in range(rule.parts)])
 
-    def _kept(self, text: str, index: Index, floor: Floor, places: list[_Found], silencers: list[Span]) -> list[FloorHit]:
+    def _kept(
+        self, text: str, index: Index, floor: Floor, places: list[_Found], silencers: list[Span]
+    ) -> list[FloorHit]:
         firsts = [silencer.first for silencer in silencers]
         widest = max((silencer.last - silencer.first for silencer in silencers), default=0)
         hits: list[FloorHit] = []

@@ -8,19 +8,18 @@ Must never: read clock, network or disk; pickle; learn a feedback twice.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable
-from hashlib import blake2b
-from math import log
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from agents.scoring.base import Base, outputs
-from agents.scoring.heads import check_snapshot, normalised, sigmoid
+from agents.scoring.heads import check_snapshot
+from agents.scoring.kept import Kept, digest, keep, taken_back
 from agents.scoring.online import BASE_FEATURE, OnlineLabel, prior_bias
+from agents.scoring.prequential import Figures, Prequential
 from schemas.arrays import pack, unpack
-from schemas.base import Invalid, quoted
+from schemas.base import Invalid
 from schemas.learning import HeadUpdate, Lesson, ModelUpdate, Weights
 from schemas.people import BINARY_HEADS
 
@@ -36,20 +35,6 @@ class MissingLessons(Exception):
         self.below = below
 
 
-class _Kept(NamedTuple):
-    """A lesson as memory holds it: some 16 bytes a feature."""
-
-    offset: int
-    kind: str
-    feedback: int
-    reviewer: str
-    target: int
-    language: str
-    ids: array[int]
-    values: array[float]
-    labels: dict[str, str]
-
-
 class Learner:
     """One base, and what lessons made of it. One writer: not to be used from two threads."""
 
@@ -59,10 +44,10 @@ class Learner:
         self._columns = {column: place for place, column in enumerate(base.columns)}
         self._online: dict[str, dict[str, OnlineLabel]] = {}
         self._languages: dict[str, dict[str, int]] = {}
-        self._lessons: list[_Kept] = []
+        self._lessons: list[Kept] = []
         self._held_below = 0
         self._known: set[int] = set()
-        self._figures: dict[str, dict[str, dict[str, Any]]] = {}
+        self._prequential = Prequential()
 
     @property
     def version(self) -> str:
@@ -71,7 +56,7 @@ class Learner:
 
     def knows(self, feedback_id: str) -> bool:
         """Whether a lesson of this feedback was read, learned or taken back since."""
-        return _digest(feedback_id) in self._known
+        return digest(feedback_id) in self._known
 
     def learn(self, lesson: Lesson, next_offset: int) -> ModelUpdate | None:
         """Learns `lesson`, which stands right before `next_offset` in the log, and says which weights changed.
@@ -90,7 +75,7 @@ class Learner:
             return None
         if lesson.base != self.base.id:
             raise Invalid("other_base", f"a lesson for the base {lesson.base!r}; this one is {self.base.id!r}")
-        kept = _kept(lesson, next_offset)
+        kept = keep(lesson, next_offset)
         start = self.offset
         if kept.kind == "learn":
             changed = {} if kept.feedback in self._known else self._learn(kept, figures=True)
@@ -114,17 +99,17 @@ class Learner:
             Invalid: as `learn`.
         """
         if self._held_below < next_offset <= self.offset:
-            self._lessons.append(_kept(lesson, next_offset))
+            self._lessons.append(keep(lesson, next_offset))
             self._held_below = next_offset
 
-    def _note(self, kept: _Kept) -> None:
+    def _note(self, kept: Kept) -> None:
         if self._held_below == self.offset:
             # Lessons without a gap since the first: only these can be learned anew.
             self._held_below = kept.offset + 1
             self._lessons.append(kept)
         self._known.add(kept.feedback)
 
-    def _learn(self, kept: _Kept, figures: bool) -> dict[str, HeadUpdate]:
+    def _learn(self, kept: Kept, figures: bool) -> dict[str, HeadUpdate]:
         ids, values = kept.ids.tolist(), kept.values.tolist()
         said = self.base.logits(ids, values).tolist()
         x = dict(zip(ids, values, strict=True))
@@ -132,7 +117,11 @@ class Learner:
         for head, label in kept.labels.items():
             known = self._labels(head, label)
             if figures:
-                self._judge(head, label, kept.language, known, x, said)
+                logits = {}
+                for each, own in known.items():
+                    self._offer(own, head, each, x, said)
+                    logits[each] = own.logit(x)
+                self._prequential.count(head, kept.language, label, logits)
             for each, own in known.items():
                 self._offer(own, head, each, x, said)
                 own.learn(x, each == label)
@@ -160,39 +149,9 @@ class Learner:
         else:
             x[BASE_FEATURE] = said[column]
 
-    def _judge(
-        self, head: str, label: str, language: str, known: dict[str, OnlineLabel], x: dict[int, float], said: list[float]
-    ) -> None:
-        """Test, before it trains: counts what the head would have said."""
-        logits = {}
-        for each, own in known.items():
-            self._offer(own, head, each, x, said)
-            logits[each] = own.logit(x)
-        if head in BINARY_HEADS:
-            yes = sigmoid(logits["yes"])
-            probabilities = {"no": 1.0 - yes, "yes": yes}
-        else:
-            probabilities = dict(zip(logits, normalised(list(logits.values())), strict=True))
-        figures = self._figures.setdefault(head, {}).setdefault(
-            language, {"n": 0, "right": 0, "majority_right": 0, "log_loss": 0.0, "labels": {}}
-        )
-        labels = figures["labels"]
-        figures["n"] += 1
-        figures["right"] += max(probabilities, key=lambda each: probabilities[each]) == label
-        figures["majority_right"] += bool(labels) and max(labels, key=lambda each: (labels[each], each)) == label
-        figures["log_loss"] -= log(max(probabilities[label], 1e-9))
-        labels[label] = labels.get(label, 0) + 1
-
-    def quality(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Test-then-train figures by head and language, since the first lesson.
-
-        Returns:
-            {head: {language: {"n", "right", "majority_right" (counts), "log_loss" (sum, nats), "labels" {label: n}}}}.
-        """
-        return {
-            head: {language: {**figures, "labels": dict(figures["labels"])} for language, figures in each.items()}
-            for head, each in self._figures.items()
-        }
+    def quality(self) -> Figures:
+        """Test-then-train figures by head and language, since the first lesson; see `prequential`."""
+        return self._prequential.figures()
 
     def _change(self, head: str, ids: Iterable[int]) -> HeadUpdate:
         ids = list(ids)
@@ -201,7 +160,7 @@ class Learner:
         }
         return HeadUpdate(ids, labels, dict(self._languages[head]))
 
-    def _learn_anew(self, taking: _Kept) -> dict[str, HeadUpdate]:
+    def _learn_anew(self, taking: Kept) -> dict[str, HeadUpdate]:
         """Learns all lessons that stay, from the base on, and compares with what was known."""
         if not self._takes_any(taking):
             return {}
@@ -209,7 +168,7 @@ class Learner:
             raise MissingLessons(self.offset)
         before, counted = self._online, self._languages
         self._online, self._languages = {}, {}
-        gone = _taken_back([*self._lessons, taking])
+        gone = taken_back([*self._lessons, taking])
         learned: set[int] = set()
         for kept in self._lessons:
             if kept.kind == "learn" and kept.feedback not in learned:
@@ -225,7 +184,7 @@ class Learner:
             del self._online[head], self._languages[head]
         return changed
 
-    def _takes_any(self, taking: _Kept) -> bool:
+    def _takes_any(self, taking: Kept) -> bool:
         if taking.kind == "retract":
             return taking.target in self._known
         return self._held_below != self.offset or any(each.reviewer == taking.reviewer for each in self._lessons)
@@ -252,7 +211,7 @@ class Learner:
             "base": self.base.id,
             "offset": self.offset,
             "heads": {},
-            "figures": self._figures,
+            "figures": self.quality(),
         }
         arrays: dict[str, Any] = {"known": np.array(sorted(self._known), dtype="<u8")}
         for head, labels in sorted(self._online.items()):
@@ -281,7 +240,7 @@ class Learner:
         other = Learner(self.base)
         try:
             other.offset = int(header["offset"])
-            other._figures = header["figures"]
+            other._prequential = Prequential(header["figures"])
             other._known = set(arrays["known"].tolist())
             for head, state in header["heads"].items():
                 other._languages[head] = dict(state["languages"])
@@ -297,47 +256,3 @@ class Learner:
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise Invalid("wrong_type", f"the snapshot is damaged: {error!r}") from None
         self.__dict__.update(other.__dict__)
-
-
-def _digest(feedback_id: str) -> int:
-    return int.from_bytes(blake2b(feedback_id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
-def _kept(lesson: Lesson, next_offset: int) -> _Kept:
-    if len(lesson.features) != len(lesson.values):
-        detail = f'"features" has {len(lesson.features)} entries, "values" {len(lesson.values)}; must be as many'
-        raise Invalid("out_of_bounds", detail)
-    for head, label in lesson.labels.items():
-        if head in BINARY_HEADS and label not in ("no", "yes"):
-            raise Invalid("out_of_bounds", f'field "labels.{head}" is {quoted(label)}: must be "no" or "yes"')
-    target = _digest(lesson.retracts or "") if lesson.kind == "retract" else lesson.from_offset or 0
-    return _Kept(
-        next_offset - 1,
-        lesson.kind,
-        _digest(lesson.feedback_id),
-        lesson.reviewer,
-        target,
-        lesson.language,
-        array("Q", lesson.features),
-        array("d", lesson.values),
-        lesson.labels,
-    )
-
-
-def _taken_back(lessons: list[_Kept]) -> set[int]:
-    """Offsets of the lessons that a later one of `lessons` takes back."""
-    gone: set[int] = set()
-    for taking in lessons:
-        if taking.kind == "learn":
-            continue
-        for kept in lessons:
-            if kept.offset >= taking.offset:
-                break
-            if kept.kind != "learn":
-                continue
-            if taking.kind == "retract":
-                if kept.feedback == taking.target:
-                    gone.add(kept.offset)
-            elif kept.reviewer == taking.reviewer and kept.offset >= taking.target:
-                gone.add(kept.offset)
-    return gone

@@ -6,6 +6,7 @@ It must never repair a policy: a document is taken whole or refused with the lin
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from types import MappingProxyType
 
 from agents.scoring.floor_rules import MAX_WORDINGS
@@ -32,16 +33,20 @@ from agents.scoring.text import squeeze
 
 # Ordinary words that must never ring by themselves, by the contract. As they are when folded and squeezed.
 FORBIDDEN_ALONE = frozenset(
-    ["down", "cancel", "legal", "court", "sue", "kill", "die", "fire", "press", "agent", "human", "mort", "tuer", "feu", "presse", "avocat", "plainte", "panne", "enfinir", "jenenpeuxplus", "nenpeuxplus", "viole", "process", "proces", "poisson", "poison"]
-)
+    [
+        "down", "cancel", "legal", "court", "sue", "kill", "die", "fire", "press", "agent", "human", "mort",
+        "tuer", "feu", "presse", "avocat", "plainte", "panne", "enfinir", "jenenpeuxplus", "nenpeuxplus",
+        "viole", "process", "proces", "poisson", "poison",
+    ]
+)  # fmt: skip
 # A shorter phrase would stand in every other text by chance.
 _LEAST_LETTERS = 3
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}$")
 _STATUSES = ("abstained", "unscored")
 _WHY = ("urgency", "anger", "abuse", "spam", "abstained", "human", "public", *UNSCORED_REASONS)
 _SECTIONS = (
-    "name", "owner", "late", "thresholds", "unscored", "raises", "categories", "emotions", "routes", "automation", "why",
-    "wording", "floors",
+    "name", "owner", "late", "thresholds", "unscored", "raises", "categories", "emotions", "routes", "automation",
+    "why", "wording", "floors",
 )  # fmt: skip
 _YEAR = 366 * 86_400
 
@@ -51,7 +56,7 @@ def read(data: bytes, sha256: str) -> Policy:
     top = tree(data).map(required=_SECTIONS)
     late = top["late"].map(required=PRIORITIES)
     seconds = {priority: late[priority].whole(1, _YEAR) for priority in PRIORITIES}
-    for higher, lower in zip(PRIORITIES, PRIORITIES[1:], strict=False):
+    for higher, lower in pairwise(PRIORITIES):
         if seconds[higher] > seconds[lower]:
             late[lower].fail(f"is {seconds[lower]}, must not be less than {higher}'s {seconds[higher]}")
     categories = _categories(top["categories"])
@@ -246,6 +251,7 @@ def _whole_message(node: Node) -> WholeMessage:
     entries = node.map(required=("phrases",), optional=("beside",))
     phrases = entries["phrases"].texts()
     beside = entries["beside"].texts() if "beside" in entries else ()
-    if not all(map(squeeze, (*phrases, *beside))):
-        node.fail("has an entry without a letter")
+    for entry in (words for key in entries.values() for words in key.list()):
+        if not squeeze(entry.text()):
+            entry.fail(f'is "{entry.text()}", which has no letter')
     return WholeMessage(phrases, beside)

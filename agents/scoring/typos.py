@@ -1,4 +1,4 @@
-"""Owns the slips of the finger that a phrase survives: one letter lost, doubled, added, changed or swapped in a long word.
+"""Owns the slips of the finger that a phrase survives: one letter lost, added, changed or swapped in a long word.
 
 All one-slip variants of the policy's long words are written out once, so that a message without any costs one set
 comparison. A variant that is itself a word is no slip. It must never change a word of fewer than six letters.
@@ -17,7 +17,7 @@ MOST_READINGS = 8
 
 
 def variants(vocabulary: Iterable[str], ordinary: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Each one-slip variant of the long words of `vocabulary` that is not `ordinary`, and the words it may stand for."""
+    """Each one-slip variant of the long words of `vocabulary` that is not `ordinary`, and what it may stand for."""
     found: dict[str, tuple[str, ...]] = {}
     for word in sorted(vocabulary):
         if len(word) < LEAST_LETTERS or not (word.isascii() and word.isalpha()):

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from schemas.people import HEADS
+
 
 class Example(NamedTuple):
     """One labelled text. `held_out`: kept from training, to measure with."""
@@ -39,8 +41,14 @@ SOURCES: dict[str, dict[str, str]] = {
         "licence": "CDLA-Permissive-1.0, Copyright Amazon.com, Inc. or its affiliates",
     },
     "mlma_en_fr": {"from": "HKUST-KnowComp/MLMA_hate_speech", "licence": "MIT, Copyright (c) 2019 HKUST-KnowComp"},
-    "bootstrap": {"from": "agents/training/bootstrap_en.jsonl and bootstrap_fr.jsonl", "licence": "Apache-2.0"},
+    "bootstrap": {"from": "agents/training/bootstrap/, this repository", "licence": "Apache-2.0"},
+    "bootstrap_test": {"from": "agents/training/bootstrap_en.jsonl and bootstrap_fr.jsonl, here", "licence": "Apache-2.0"},
 }
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 _EMOTIONS = {
     "anger": "anger", "annoyance": "anger", "disgust": "anger", "fear": "fear", "nervousness": "fear",
@@ -48,8 +56,8 @@ _EMOTIONS = {
     "confusion": "confusion", "gratitude": "gratitude", "relief": "joy", "joy": "joy", "excitement": "joy",
     "love": "joy", "amusement": "joy", "neutral": "none",
 }  # fmt: skip
-_GOOD = frozenset(["admiration", "approval", "gratitude", "love", "joy", "amusement", "optimism", "excitement", "caring", "pride", "relief"])
-_BAD = frozenset(["annoyance", "disapproval", "anger", "sadness", "disappointment", "disgust", "fear", "remorse", "embarrassment", "nervousness", "grief"])
+_GOOD = _words("""admiration approval gratitude love joy amusement optimism excitement caring pride relief""")
+_BAD = _words("""annoyance disapproval anger sadness disappointment disgust fear remorse embarrassment nervousness grief""")
 _BANKING = {
     "billing": """Refund_not_showing_up automatic_top_up balance_not_updated_after_bank_transfer
         balance_not_updated_after_cheque_or_cash_deposit card_payment_fee_charged card_payment_wrong_exchange_rate
@@ -186,9 +194,12 @@ def _mlma(folder: Path) -> Iterator[Example]:
 
 
 def bootstrap() -> Iterator[Example]:
-    """The repository's own short messages, written and labelled for every head, where there are any."""
-    for language in ("en", "fr"):
-        path = Path(__file__).with_name(f"bootstrap_{language}.jsonl")
-        if path.exists():
-            for number, row in enumerate(rows(path)):
-                yield Example("bootstrap", row["text"], language, row["labels"], number % 5 == 0)
+    """The repository's own short messages, labelled for every head: the set in `bootstrap/`, and one written apart from it,
+    by which every head is measured in both languages, for most have no other labels."""
+    here = Path(__file__).parent
+    for source, name in (("bootstrap", "bootstrap/{}.jsonl"), ("bootstrap_test", "bootstrap_{}.jsonl")):
+        for language in ("en", "fr"):
+            for row in rows(here / name.format(language)):
+                labels = {head: row["labels"][head] for head in HEADS}
+                named = {head: ("no", "yes")[value] if isinstance(value, bool) else value for head, value in labels.items()}
+                yield Example(source, row["text"], language, named, source == "bootstrap_test")

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
-_WORD = re.compile(r"[a-zàâäçéèêëîïôöùûüÿœæ]{2,20}")
+WORD = re.compile(r"[a-zàâäçéèêëîïôöùûüÿœæ]{2,20}")
+"""What counts as a word of English or French here."""
 _BATCH = 8_192
 
 
@@ -34,7 +35,7 @@ def own_words(use: Any) -> list[str]:
     use.encode("a")  # it loads its tokenizer at the first use
     pieces = use._tokenizer._pieces
     found = {str(piece)[1:].casefold() for piece in pieces if str(piece).startswith("\u2581")}
-    return sorted(word for word in found if _WORD.fullmatch(word))
+    return sorted(word for word in found if WORD.fullmatch(word))
 
 
 def vectors(use: Any, words: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
@@ -49,13 +50,15 @@ def vectors(use: Any, words: Iterable[str]) -> dict[str, npt.NDArray[np.float32]
 
 def ridge(rows: Matrix, targets: Matrix, alpha: float, weight: Matrix | None = None) -> tuple[Matrix, Matrix]:
     """Coefficients (512, columns) and intercepts (columns,) of a ridge regression from `rows` to `targets`."""
-    from sklearn.linear_model import Ridge  # type: ignore[import-untyped]
+    from sklearn.linear_model import Ridge
 
     model = Ridge(alpha=alpha, solver="cholesky").fit(rows, targets, sample_weight=weight)
     return np.atleast_2d(model.coef_).T, np.atleast_1d(model.intercept_)
 
 
-def valences(listed: dict[str, float], known: dict[str, npt.NDArray[np.float32]], languages: dict[str, list[str]]) -> dict[str, float]:
+def valences(
+    listed: dict[str, float], known: dict[str, npt.NDArray[np.float32]], languages: dict[str, list[str]]
+) -> dict[str, float]:
     """Feature name (`fr:génial`) to induced valence, for every word of `languages`, in a list or not.
 
     Args:

@@ -1,14 +1,16 @@
 """Makes the word valences that ship: `agents/scoring/data/lexicon.tocsin`.
 
-Listed: VADER and AFINN for English; AFINN-fr, vader_fr and pattern_fr for French (../shared/data/lexicons; NOTICE names the
-licences). A word of several lists gets their mean.
+Listed: VADER and AFINN for English; AFINN-fr, vader_fr and pattern_fr for French (NOTICE names the licences). A word of
+several lists gets their mean. Induced: see `agents.training.induce`; left out where the encoder is not installed.
+`python -m agents.training.lexicon CORPUS OUT` makes it anew; a new table makes every older base unusable.
 Owns: reading the lists. Must never: be imported by scoring.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.scoring.features import feature_id
+from agents.training.corpora import examples
+from agents.training.induce import WORD, encoder, own_words, valences, vectors
 from schemas.arrays import pack
 
 _ADJECTIVE = re.compile(r'<word form="([^"]+)"[^>]* polarity="(-?[\d.]+)"')
@@ -73,3 +77,31 @@ def make(folder: Path, induced: dict[str, float] | None = None) -> bytes:
     header = {"kind": "lexicon", "listed": len(first[0]), "induced": len(second[0])}
     arrays = {"listed_ids": first[0], "listed_values": first[1], "induced_ids": second[0], "induced_values": second[1]}
     return pack(header, arrays)
+
+
+def words(folder: Path, lists: dict[str, float], own: list[str]) -> dict[str, list[str]]:
+    """The words by language that get an induced valence: of the lists, twice in the open texts, and the encoder's own."""
+    counts: dict[str, Counter[str]] = {"en": Counter(), "fr": Counter()}
+    for example in examples(folder):
+        counts[example.language].update(set(WORD.findall(example.text.casefold())))
+    found = {}
+    for language, frequency in counts.items():
+        mine = {word for word, count in frequency.items() if count > 1} | set(own)
+        mine |= {name[3:] for name in lists if name.startswith(f"{language}:") and WORD.fullmatch(name[3:])}
+        found[language] = sorted(mine)
+    return found
+
+
+def main(folder: Path, out: Path) -> None:
+    """Makes the table from the corpus `folder` (with its `lexicons`) and writes it to `out`; some minutes."""
+    use = encoder()
+    induced = {}
+    if use is not None:
+        lists = listed(folder / "lexicons")
+        wanted = words(folder, lists, own_words(use))
+        induced = valences(lists, vectors(use, {word for each in wanted.values() for word in each}), wanted)
+    out.write_bytes(make(folder / "lexicons", induced))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,7 +1,8 @@
 """The recorder's stage for tests on the real engine: a database, in this process or behind HTTP, and a group's offsets.
 
-Test modules name it in `pytest_plugins`; a test that asks for `play` runs on both. HTTP is `tests/clickhouse_front.py`, a
-process of its own. chdb takes one path a process, so a module's engine is closed before the next one's opens.
+Test modules take the fixtures `backend` and `play` from here; a test that asks for `play` runs on both. HTTP is
+`tests/clickhouse_front.py`, a process of its own. chdb takes one path a process, so a module's engine is closed before
+the next one's opens.
 """
 
 from __future__ import annotations

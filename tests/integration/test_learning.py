@@ -31,7 +31,7 @@ async def prepared(settings: Settings) -> Settings:
     return settings
 
 
-def feedback(number: int, labels: dict[str, Any], **more: Any) -> tuple[str, dict[str, Any]]:
+def feedback(number: int, labels: dict[str, Any] | None, **more: Any) -> tuple[str, dict[str, Any]]:
     """(key, value) of a feedback record about message `number`."""
     fields = {
         "id": f"f{number}",
@@ -104,7 +104,7 @@ async def test_an_override_is_answered_by_the_humans_decision_and_its_alerts(
         await produce(prepared, "feedback", [override])
         decisions = await wait_values(prepared, "decisions", lambda found: len(found) == 2, "the human's decision")
         raised = await values(prepared, "priority.p1")
-        back = feedback(2, {}, kind="retract", retracts="f1", text=None, labels=None, message_id="m1")
+        back = feedback(2, None, kind="retract", retracts="f1", text=None, message_id="m1")
         await produce(prepared, "feedback", [back])
         restored = await wait_values(prepared, "decisions", lambda found: len(found) == 3, "the restored decision")
         alerts = await values(prepared, "priority.p1")
@@ -131,7 +131,7 @@ async def test_what_feedback_lacks_is_named_in_its_dead_letter(prepared: Setting
             [
                 feedback(1, {"priority": "p1"}, kind="override"),
                 feedback(2, {"sentiment": "bad"}),
-                feedback(3, {}, kind="retract", retracts="never", text=None, labels=None),
+                feedback(3, None, kind="retract", retracts="never", text=None),
                 ("c", b"{"),
                 feedback(4, {"category": "technical"}, message_id="a message that nobody has seen"),
             ],

@@ -12,10 +12,12 @@ from agents.recording.sink import Sink
 from agents.recording.tables import DAY_MS, TABLES, Tables
 from schemas.base import timestamp
 from streams.errors import TocsinError
+from tests.integration import recording_stage
 from tests.integration.recording_stage import NOW, Play, Stage, decided, record
 from tests.unit.test_tables import FEEDBACK, MESSAGE
 
-pytest_plugins = ["tests.integration.recording_stage"]
+backend = recording_stage.backend
+play = recording_stage.play
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 

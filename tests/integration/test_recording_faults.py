@@ -11,10 +11,16 @@ import pytest
 from agents.recording import Away
 from agents.recording.sink import Sink
 from agents.recording.target import Target
+from tests.integration import recording_stage
 from tests.integration.recording_stage import Backend, Play, Stage, decided
 
-pytest_plugins = ["tests.integration.recording_stage"]
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+backend = recording_stage.backend
+play = recording_stage.play
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.timeout(120),
+    pytest.mark.parametrize("backend", ["http"], indirect=True),
+]
 
 
 @pytest.mark.parametrize(
@@ -22,9 +28,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
     [{"drop_answer": 5}, {"full": 3}, {"refuse": 4}, {"away": 5}, {"slow": 150}, {"drop_answer": 3, "full": 2}],
 )
 def test_whatever_the_server_does_every_row_is_in_once(backend: Backend, play: Play, faults: dict[str, Any]) -> None:
-    if backend.control is None:
-        pytest.skip("faults belong to the server")
-
     async def story(stage: Stage) -> None:
         backend.faults(**faults)
         for first in (0, 10):
@@ -37,8 +40,6 @@ def test_whatever_the_server_does_every_row_is_in_once(backend: Backend, play: P
 
 
 def test_a_server_that_is_away_at_the_start_is_waited_for(backend: Backend) -> None:
-    if backend.control is None:
-        pytest.skip("faults belong to the server")
     backend.faults(away=True)
 
     async def story() -> None:
@@ -59,8 +60,6 @@ def test_a_server_that_is_away_at_the_start_is_waited_for(backend: Backend) -> N
 
 @pytest.mark.parametrize("compress", [False, "gzip", "lz4", "zstd"])
 def test_the_front_speaks_native_blocks_both_ways(backend: Backend, compress: Any) -> None:
-    if backend.control is None:
-        pytest.skip("the front is a server")
     options = Target.parse(backend.url("any")).options
     client = clickhouse_connect.get_client(**{**options, "compress": compress})
     client.command("CREATE OR REPLACE TABLE default.native (a UInt64, b Array(String)) ENGINE = Memory")

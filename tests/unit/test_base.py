@@ -39,7 +39,9 @@ def small() -> list[Example]:
 def test_dump_and_load_give_the_same_base() -> None:
     first = fit(small(), lambda line: None)
     second = Base.load(first.dump())
-    assert second.id == first.id and second.columns == first.columns and second.metrics == first.metrics
+    assert second.id == first.id
+    assert second.columns == first.columns
+    assert second.metrics == first.metrics
     features = extract("awful staff today", None, "en")
     assert second.logits(*features[:2]).tolist() == first.logits(*features[:2]).tolist()
 
@@ -52,7 +54,8 @@ def test_training_is_the_same_every_time_and_learns() -> None:
 
 
 def test_another_weight_is_another_base() -> None:
-    ids, heads = np.array([5], dtype=np.uint64), {"spam": ("no", "yes")}
+    ids = np.array([5], dtype=np.uint64)
+    heads: dict[str, tuple[str, ...]] = {"spam": ("no", "yes")}
     made = [Base(heads, {"spam": {"en": 1}}, ids, np.array([[weight]]), [0.0]).id for weight in (1.0, 1.0, 2.0)]
     assert made[0] == made[1] != made[2]
 
@@ -78,7 +81,8 @@ def test_the_shipped_base_is_small_and_names_its_sources(whole: Base) -> None:
     assert trained <= {source.split("_")[0] for source in SOURCES}
     assert not trained & {"twcs", "tickets"}, "these licences do not allow it"
     for head in whole.heads:
-        assert whole.languages[head].keys() == {"en", "fr"} and whole.metrics[head].keys() == {"en", "fr"}
+        assert whole.languages[head].keys() == {"en", "fr"}
+        assert whole.metrics[head].keys() == {"en", "fr"}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_the_lexicon_knows_both_languages() -> None:
 
 def test_the_own_set_labels_every_message_for_every_head() -> None:
     made = list(bootstrap())
-    assert len({(example.language, example.text) for example in made}) == len(made) >= 400
+    assert len({example[:3] for example in made}) == len(made) >= 1_000
     for example in made:
         assert example.labels.keys() == set(HEADS)
 

@@ -30,10 +30,12 @@ def written(path: Path, messages: list[dict[str, Any]]) -> Path:
 def test_what_repeats_is_learned_and_nothing_is_known_before() -> None:
     said: list[dict[str, Any]] = []
     found = evaluate_stream(alternating(100), "topic", predictions=said.append)
-    assert said[0]["prediction"] == "" and said[0]["probabilities"] == {}
+    assert said[0]["prediction"] == ""
+    assert said[0]["probabilities"] == {}
     assert said[1]["prediction"] == "delivery", "the only label there was"
     assert [row["prediction"] for row in said[4:]] == ["delivery", "billing"] * 48
-    assert found["n"] == 100 and found["accuracy"] >= 0.95
+    assert found["n"] == 100
+    assert found["accuracy"] >= 0.95
     assert [fifth["n"] for fifth in found["fifths"]] == [20] * 5
     assert found["fifths"][4]["macro_f1"] == 1.0
 
@@ -72,7 +74,10 @@ def test_figures_are_what_they_say() -> None:
 
 @pytest.mark.parametrize(
     ("value", "head", "label"),
-    [(["b", "a"], "topic", "a+b"), (True, "spam", "yes"), (0, "spam", "no"), (3, "stars", "3"), ([], "topic", None), (None, "x", None)],
+    [
+        (["b", "a"], "topic", "a+b"),
+        (True, "spam", "yes"), (0, "spam", "no"), (3, "stars", "3"), ([], "topic", None), (None, "x", None),
+    ],
 )
 def test_labels_of_any_taxonomy(value: Any, head: str, label: str | None) -> None:
     assert label_of(value, head) == label
@@ -117,7 +122,9 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
     path.write_text(json.dumps(alternating(1)[0]) + "\n" + line + "\n", encoding="utf-8")
     result = run(path, "--head", "sentiment")
     assert result.exit_code == 1
-    assert complaint in result.stderr and "in.jsonl line 2" in result.stderr and not result.stdout
+    assert complaint in result.stderr
+    assert "in.jsonl line 2" in result.stderr
+    assert not result.stdout
 
 
 def test_nothing_to_measure_and_no_such_file_are_errors(tmp_path: Path) -> None:

@@ -57,8 +57,10 @@ def test_case_folds_accents_stay_and_elongation_collapses() -> None:
 
 def test_negation_marks_words_until_the_clause_ends() -> None:
     found = named("I am not really happy, but content")
-    assert "not happy" in found and "happy" not in found
-    assert "content" in found and "not content" not in found
+    assert "not happy" in found
+    assert "happy" not in found
+    assert "content" in found
+    assert "not content" not in found
     assert "not recommande" in named("je ne recommande pas", "fr")
 
 
@@ -80,8 +82,8 @@ def test_french_elision_gives_the_word_itself() -> None:
 
 def test_subject_is_read_and_counts_into_the_ten_thousand_characters() -> None:
     assert "refund" in named("hello", subject="Refund")
-    text = "word " * 1_999 + "early late"
-    assert "early" in named(text) and "late" in named(text[:MAX_CHARACTERS] + "")  or len(text) > MAX_CHARACTERS
+    assert "late" in named("late", subject="x " * (MAX_CHARACTERS // 2 - 2))
+    assert "late" not in named("late", subject="x " * (MAX_CHARACTERS // 2))
     assert extract("x " * 9_000, None, "en").ids == extract(("x " * 9_000)[:MAX_CHARACTERS], None, "en").ids
 
 

@@ -90,7 +90,8 @@ def missed(said: Said, text: str) -> str | None:
     inside = (len(BEFORE), len(BEFORE) + len(text))
     if any(hit.floor == said.floor and inside[0] <= hit.start < hit.end <= inside[1] for hit in hits):
         return None
-    return f"{said.floor}: {said.text(' ... ')!r} as {text!r} gives {[(hit.floor, whole[hit.start : hit.end]) for hit in hits]}"
+    got = [(hit.floor, whole[hit.start : hit.end]) for hit in hits]
+    return f"{said.floor}: {said.text(' ... ')!r} as {text!r} gives {got}"
 
 
 def report(failures: list[str], of: int) -> None:
@@ -105,7 +106,7 @@ def no_accents(text: str) -> str:
 
 def held(text: str, rng: random.Random) -> str:
     """`text` with one letter held down."""
-    places = [at for at, c in enumerate(text) if c.isalpha()]
+    places = [at for at, c in enumerate(text) if c.isalpha() and c not in "œæŒÆ"]
     at = rng.choice(places)
     return text[:at] + text[at] * rng.randint(3, 6) + text[at + 1 :]
 
@@ -217,13 +218,18 @@ def test_every_long_word_of_a_phrase_may_be_mistyped_once() -> None:
     report(failures, count)
 
 
+MIXED = (
+    "in capitals", "in swapped case", "without accents", "with two spaces", "over lines", "with no-break spaces",
+    "with typographic apostrophes",
+)  # fmt: skip
+
+
 @steady
 @given(st.data())
 def test_a_phrase_is_found_in_any_mixture_of_ways(data: st.DataObject) -> None:
     said = data.draw(st.sampled_from(everything_said()))
     rng = random.Random(data.draw(st.integers(0, 2**32)))
-    kinds = ["in capitals", "in swapped case", "without accents", "with two spaces", "over lines", "with no-break spaces"]
-    ways = data.draw(st.lists(st.sampled_from([*kinds, "with typographic apostrophes"]), max_size=3))
+    ways = data.draw(st.lists(st.sampled_from(MIXED), max_size=3))
     text = said.text()
     if data.draw(st.booleans()):
         text = held(text, rng)
@@ -310,8 +316,11 @@ def test_a_wish_to_die_rings_whatever_stands_beside_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["agent", "agent agent AGENT", "Human!", "humain", "HUMAIN SVP", "agent please", "agent\nagent\n", "AGENT!!!", "agent svp"],
-)
+    [
+        "agent", "agent agent AGENT", "Human!", "humain", "HUMAIN SVP", "agent please", "agent\nagent\n", "AGENT!!!",
+        "agent svp",
+    ],
+)  # fmt: skip
 def test_a_message_of_nothing_but_agent_wants_a_human(text: str) -> None:
     hits = found(text)
     assert [hit.priority for hit in hits] == ["p2"]
@@ -323,7 +332,10 @@ def squeezed(text: str) -> str:
     return "".join(c for c in text if c.isalnum())
 
 
-@pytest.mark.parametrize("text", ["the agent was nice", "my travel agent", "l'agent était gentil", "human hair", "humain après tout, ce film"])
+@pytest.mark.parametrize(
+    "text",
+    ["the agent was nice", "my travel agent", "l'agent était gentil", "human hair", "humain après tout, ce film"],
+)
 def test_agent_within_a_message_asks_for_nobody(text: str) -> None:
     assert found(text) == []
 
@@ -331,9 +343,10 @@ def test_agent_within_a_message_asks_for_nobody(text: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "down", "cancel", "legal", "court", "sue", "kill", "die", "fire", "press", "mort", "tuer", "feu", "presse", "pressé",
-        "avocat", "plainte", "panne", "en finir", "je n'en peux plus", "viole", "violé", "process", "procès", "poisson",
-        "poison", "Je suis pressé", "je suis presse", "un poisson", "the process", "Court Street", "Sue", "Die Hard",
+        "down", "cancel", "legal", "court", "sue", "kill", "die", "fire", "press", "mort", "tuer", "feu", "presse",
+        "pressé", "avocat", "plainte", "panne", "en finir", "je n'en peux plus", "viole", "violé", "process", "procès",
+        "poisson", "poison", "Je suis pressé", "je suis presse", "un poisson", "the process", "Court Street", "Sue",
+        "Die Hard",
     ],
 )  # fmt: skip
 def test_an_ordinary_word_rings_nothing(word: str) -> None:
@@ -351,8 +364,12 @@ def test_what_is_silent_in_one_language_is_searched_in_every_other() -> None:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    "piece", ["a", "I want to die ", "agent ", "kill ", "\n", "je ", "suicde ", "want to ", "not ", "😂", "é", "my lawyer ", "dieeee "]
-)
+    "piece",
+    [
+        "a", "I want to die ", "agent ", "kill ", "\n", "je ", "suicde ", "want to ", "not ", "😂", "é", "my lawyer ",
+        "dieeee ",
+    ],
+)  # fmt: skip
 def test_a_hundred_thousand_characters_of_anything_are_searched(piece: str) -> None:
     hits = found(piece * (100_000 // len(piece)))
     assert len(hits) <= 16 * len(policy().floors)
@@ -367,7 +384,7 @@ def engine(
     near: int = 3,
     negation: bool = False,
     ordinary: tuple[str, ...] = (),
-    whole: WholeMessage = WholeMessage(),
+    whole: WholeMessage | None = None,
 ) -> FloorMatcher:
     floor = Floor(
         name="one",
@@ -379,7 +396,7 @@ def engine(
         unless=tuple(map(WrittenPhrase, unless)),
         near=near,
         negation=negation,
-        whole_message=whole,
+        whole_message=whole or WholeMessage(),
     )
     wording = Wording(frozenset(ordinary), frozenset(["not", "pas", "never"]), frozenset(["going", "to"]))
     return FloorMatcher(Floors((floor,), wording))
@@ -415,9 +432,16 @@ def test_an_exception_silences_what_stands_near_it_only() -> None:
     assert matched(one, "he is killing me " + "and " * 9 + "this patch") == ["killing me"]
 
 
+def test_an_exception_is_not_made_of_a_slip_within_one_word() -> None:
+    one = engine("house burned down", unless=("burn cd",))
+    assert matched(one, "house burncd down") == ["house burncd down"]
+    assert matched(one, "house burned down. Burn CD") == []
+
+
 def test_an_exception_silences_no_other_floor() -> None:
-    first = Floor("one", "p1", "a", True, Sentence("a", "b"), (WrittenPhrase("gas leak"),), unless=(WrittenPhrase("lol"),))
-    second = Floor("two", "p2", "a", True, Sentence("a", "b"), (WrittenPhrase("gas leak"),))
+    why, phrases = Sentence("a", "b"), (WrittenPhrase("gas leak"),)
+    first = Floor("one", "p1", "a", True, why, phrases, unless=(WrittenPhrase("lol"),))
+    second = Floor("two", "p2", "a", True, why, phrases)
     hits = FloorMatcher(Floors((first, second))).find("gas leak lol")
     assert [hit.floor for hit in hits] == ["two"]
 

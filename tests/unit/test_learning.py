@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from agents.scoring.base import Base, gathered
-from agents.scoring.features import Features, extract
+from agents.scoring.features import extract
 from agents.scoring.heads import Applied, Model, Scores
 from agents.scoring.learner import Learner, MissingLessons
 from schemas.base import Invalid
 from schemas.learning import Lesson
 
 SEED = 20260101
-WORDS = "late parcel refund great awful thanks charger broken slow love staff never again quick nice hate wrong box".split()
+SENTENCE = "late parcel refund great awful thanks charger broken slow love staff never again quick nice hate wrong box"
+WORDS = SENTENCE.split()
 LABELS = {
     "sentiment": ("negative", "neutral", "positive"),
     "category": ("delivery", "billing", "other", "a:new-one"),
@@ -121,14 +122,17 @@ def test_a_gap_is_told_from_an_old_update_and_neither_changes_anything() -> None
     learner = Learner(base)
     updates = [learner.learn(lesson, offset + 1) for offset, lesson in enumerate(made)]
     model = Model(base)
-    assert updates[0] is not None and updates[1] is not None and updates[2] is not None
+    assert updates[0] is not None
+    assert updates[1] is not None
+    assert updates[2] is not None
     before = all_scores(model)
     assert model.apply(updates[1]) is Applied.GAP
     assert all_scores(model) == before
     assert model.apply(updates[0]) is Applied.APPLIED
     after = all_scores(model)
     assert model.apply(updates[0]) is Applied.OLDER
-    assert all_scores(model) == after and model.offset == 1
+    assert all_scores(model) == after
+    assert model.offset == 1
     updates[2].base = "another"
     assert model.apply(updates[2]) is Applied.OTHER_BASE
 
@@ -143,7 +147,8 @@ def test_a_snapshot_of_another_base_is_refused_and_nothing_changes() -> None:
             owner.restore(stranger)
         with pytest.raises(Invalid):
             owner.restore(learner.snapshot()[:-20])
-    assert model.version == learner.version and all_scores(model) == before
+    assert model.version == learner.version
+    assert all_scores(model) == before
 
 
 def test_a_feedback_is_learned_once() -> None:
@@ -151,21 +156,24 @@ def test_a_feedback_is_learned_once() -> None:
     made = lessons(base, 10)
     learner, model = taught(base, made)
     before = all_scores(model)
-    assert learner.knows("f3") and not learner.knows("f99")
+    assert learner.knows("f3")
+    assert not learner.knows("f99")
     update = learner.learn(made[3], 11)
-    assert update is not None and not update.heads
-    assert model.apply(update) is Applied.APPLIED and model.offset == 11
+    assert update is not None
+    assert not update.heads
+    assert model.apply(update) is Applied.APPLIED
+    assert model.offset == 11
     assert all_scores(model) == before
     restored = Learner(base)
     restored.restore(learner.snapshot())
-    assert restored.knows("f3") and not restored.knows("f99")
+    assert restored.knows("f3")
+    assert not restored.knows("f99")
     assert learner.learn(made[3], 11) is None, "an offset already learned changes nothing"
 
 
 def taking(base: Base, kind: str, number: int, **rest: object) -> Lesson:
-    return Lesson(
-        id=f"t{number}", base=base.id, kind=kind, feedback_id=f"t{number}", reviewer="r1", at="2026-01-01T00:00:00.000Z", **rest  # type: ignore[arg-type]
-    )
+    fields = {"kind": kind, "reviewer": "r1", "at": "2026-01-01T00:00:00.000Z", **rest}
+    return Lesson(id=f"t{number}", base=base.id, feedback_id=f"t{number}", **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("base", [a_base(), Base.none()], ids=["base", "none"])
@@ -178,7 +186,8 @@ def test_what_was_taken_back_leaves_no_trace(base: Base, kind: str) -> None:
         lesson, gone = taking(base, kind, 1, from_offset=20), {n for n in range(20, 60) if made[n].reviewer == "r1"}
     learner, model = taught(base, made)
     update = learner.learn(lesson, 61)
-    assert update is not None and model.apply(update) is Applied.APPLIED
+    assert update is not None
+    assert model.apply(update) is Applied.APPLIED
 
     clean = Learner(base)
     for offset, each in enumerate(made):
@@ -210,7 +219,8 @@ def test_a_restored_learner_says_which_lessons_it_needs_and_then_takes_back() ->
     lesson = taking(base, "retract", 1, retracts="f7")
     with pytest.raises(MissingLessons) as missing:
         restored.learn(lesson, 41)
-    assert missing.value.below == 40 and restored.offset == 40
+    assert missing.value.below == 40
+    assert restored.offset == 40
     for offset, each in enumerate(made):
         restored.remember(each, offset + 1)
     assert restored.learn(lesson, 41) is not None
@@ -227,8 +237,10 @@ def test_accounts_add_up_to_the_logit() -> None:
             for label, logit in zip(scores.labels, scores.logits, strict=True):
                 reason = model.account(features, head, label, top=3)
                 assert reason.logit == logit
-                assert isinstance(reason.contributions, list) and len(reason.contributions) <= 3
-                assert isinstance(reason.bias, float) and isinstance(reason.rest, float)
+                assert isinstance(reason.contributions, list)
+                assert len(reason.contributions) <= 3
+                assert isinstance(reason.bias, float)
+                assert isinstance(reason.rest, float)
                 total = reason.bias + sum(one.value for one in reason.contributions) + reason.rest
                 assert math.isclose(total, logit, rel_tol=0.0, abs_tol=1e-9)
 
@@ -240,7 +252,8 @@ def test_an_account_with_every_feature_leaves_no_rest() -> None:
     for head, scores in model.score(features, "en").items():
         for label in scores.labels:
             reason = model.account(features, head, label, top=1_000)
-            assert isinstance(reason.rest, float) and abs(reason.rest) < 1e-9
+            assert isinstance(reason.rest, float)
+            assert abs(reason.rest) < 1e-9
 
 
 def test_a_head_never_trained_for_a_language_is_left_out() -> None:
@@ -292,6 +305,15 @@ def test_a_broken_lesson_is_refused_and_nothing_is_learned() -> None:
     before = learner.snapshot()
     made[1].values = made[1].values[:-1]
     with pytest.raises(Invalid, match="values"):
+        learner.learn(made[1], 2)
+    made[1].values, made[1].features = [1.0, 1.0], [5, 5]
+    with pytest.raises(Invalid, match="twice"):
+        learner.learn(made[1], 2)
+    made[1].values, made[1].features = [float("nan")], [5]
+    with pytest.raises(Invalid, match="finite"):
+        learner.learn(made[1], 2)
+    made[1].values, made[1].features = [1.0], [1 << 48]
+    with pytest.raises(Invalid, match="48"):
         learner.learn(made[1], 2)
     made[1].values, made[1].features, made[1].labels = [1.0], [5], {"sentiment": "positive", "spam": "perhaps"}
     with pytest.raises(Invalid, match="perhaps"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from importlib.resources import files
+from itertools import pairwise
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import given, settings
@@ -145,7 +147,7 @@ FAULTS: list[tuple[str, str, str, str | int, str]] = [
     ("a list for a number", "urgency_p1: 0.9", "urgency_p1: [0.9]", "urgency_p1:", "a list"),
     ("nothing for a number", "urgency_p1: 0.9", "urgency_p1:", "urgency_p1:", "empty"),
     ("a word for a map", "emotions: [anger, none]", "emotions: anger", "emotions:", "must be a list"),
-    ("a word for a list", "      en:\n        - kill myself\n        - want to die\n", "      en: kill myself\n", "en:", "list"),
+    ("a word for a list", "      fr:\n        - me tuer\n", "      fr: me tuer\n", "fr:", "must be a list"),
     ("a half second", "p0: 60", "p0: 0.5", "late:", "from 1"),
     ("part of a second", "p0: 60", "p0: 60.5", "late:", "whole number"),
     ("a word for true", "automation: false", "automation: no", "automation: false", "true or false"),
@@ -167,6 +169,8 @@ FAULTS: list[tuple[str, str, str, str | int, str]] = [
     ("a gap with nothing behind", "        - me tuer", "        - me tuer ...", "- me tuer", "empty side"),
     ("a phrase without measure", "        - me tuer", f"        - me {'(a|b) ' * 20}", "- me tuer", "wordings"),
     ("a phrase twice", "        - me tuer", "        - me tuer\n        - me tuer", "<after>- me tuer", "already"),
+    ("a whole message of signs", "        - me tuer\n", "        - me tuer\n    whole_message:\n      phrases: [agent]\n"
+     "      beside:\n        - svp\n        - '!'\n", SMALL.count("\n") + 5, "no letter"),
     ("a phrase of two letters", "        - me tuer", "        - ok", "- me tuer", "too short"),
     ("a threshold above one", "spam: 0.9", "spam: 1.1", "spam: 0.9", "from 0 to 1"),
     ("a threshold below zero", "spam: 0.9", "spam: -0.1", "spam: 0.9", "from 0 to 1"),
@@ -179,9 +183,9 @@ FAULTS: list[tuple[str, str, str, str | int, str]] = [
     ("an alias", "[anger, none]", "*x", "emotions:", "aliases"),
     ("a tag", "owner: care team", "owner: !!python/object:os.system x", "owner:", "tag"),
     ("a list as a key", "owner: care team", "[owner]: care team", "owner:", "key"),
-    ("a second document", "emotions: [anger, none]", "emotions: [anger, none]\n---\nname: x", "routes:", "second document"),
+    ("a second document", "[anger, none]", "[anger, none]\n---\nname: x", "routes:", "second document"),
     ("nested without end", "[anger, none]", "[" * 50 + "]" * 50, "emotions:", "nested"),
-    ("a floor twice", "floors:\n", "floors:\n" + SMALL.partition("floors:\n")[2], len(SMALL.splitlines()) + 1, "already"),
+    ("a floor twice", "floors:\n", "floors:\n" + SMALL.partition("floors:\n")[2], SMALL.count("\n") + 1, "already"),
 ]  # fmt: skip
 
 
@@ -204,9 +208,10 @@ def test_a_fault_is_refused_with_its_line_and_one_sentence(
 @pytest.mark.parametrize(
     "word",
     [
-        "down", "cancel", "legal", "court", "sue", "kill", "die", "fire", "press", "agent", "human", "mort", "tuer", "feu",
-        "presse", "pressé", "avocat", "plainte", "panne", "en finir", "je n'en peux plus", "je n’en peux plus", "violé",
-        "viole", "procès", "process", "poison", "poisson", "FIRE", "f i r e", "(fire|gas)", "[big] fire", "kill[s|]",
+        "down", "cancel", "legal", "court", "sue", "kill", "die", "fire", "press", "agent", "human", "mort", "tuer",
+        "feu", "presse", "pressé", "avocat", "plainte", "panne", "en finir", "je n'en peux plus", "je n’en peux plus",
+        "violé", "viole", "procès", "process", "poison", "poisson", "FIRE", "f i r e", "(fire|gas)", "[big] fire",
+        "kill[s|]",
     ],
 )  # fmt: skip
 def test_an_ordinary_word_alone_is_refused_as_a_phrase(word: str) -> None:
@@ -216,9 +221,9 @@ def test_an_ordinary_word_alone_is_refused_as_a_phrase(word: str) -> None:
 
 
 def test_an_alias_bomb_is_refused_before_it_goes_off() -> None:
-    bomb = "a: &a [x, x]\n" + "".join(
-        f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n" for before, after in zip("abcdefgh", "bcdefghi", strict=True)
-    )
+    bomb = "a: &a [x, x]\n"
+    for before, after in pairwise("abcdefghi"):
+        bomb += f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
     assert refused(bomb).line == 1
 
 
@@ -229,7 +234,8 @@ def test_a_policy_of_more_than_a_megabyte_is_refused_unread() -> None:
 
 
 def test_more_wordings_than_can_be_searched_are_refused_at_the_floor_that_brings_them() -> None:
-    many = "".join(f"        - me tuer {'abcdefghijklmnopqrstuvwxyz'[n % 26] * (n // 26 + 1)} {'(a|b) ' * 11}\n" for n in range(100))
+    letters = [one + other for one in ascii_lowercase for other in "abcd"][:100]
+    many = "".join(f"        - me tuer {letter} {'(a|b) ' * 11}\n" for letter in letters)
     error = refused(changed("        - me tuer\n", many))
     assert error.line == line_of("- name: self_harm")
     assert "204,802 wordings, at most 200,000" in error.problem
@@ -261,13 +267,14 @@ def test_a_policy_damaged_anywhere_is_taken_or_refused_with_a_line_it_has(data: 
     cut = data.draw(st.integers(0, 12))
     more = data.draw(st.text(alphabet=st.sampled_from(list("\t\n :-[]{}&*!|>'\"#%@`,?é0p")), max_size=4))
     broken = SMALL[:at] + more + SMALL[at + cut :]
+    outcome: Policy | PolicyError
     try:
-        policy = parse(broken)
+        outcome = parse(broken)
     except PolicyError as error:
-        assert 1 <= error.line <= broken.count("\n") + 2
-        assert "\n" not in str(error)
-    else:
-        assert isinstance(policy, Policy)
+        outcome = error
+    if isinstance(outcome, PolicyError):
+        assert 1 <= outcome.line <= broken.count("\n") + 2
+        assert "\n" not in str(outcome)
 
 
 @steady

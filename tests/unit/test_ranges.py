@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agents.recording.ranges import Batch, Item, Range, cut, pace, standing
+from agents.recording.ranges import Batch, Item, Range, cut, standing
 from agents.recording.tables import Row
 from streams.errors import TocsinError
 from tests.unit.recording_world import TP, record
@@ -39,10 +39,6 @@ def test_cut_ends_a_batch_at_midnight_at_its_rows_and_at_its_bytes() -> None:
     assert bounds(cut(items(1, 1), "id", 2, max_bytes=5)) == [(0, 0, 1), (1, 1, 2)]
     assert bounds(cut(items(None, None), "id", 7)) == [(0, 1, 7)]
     assert cut([], "id", 7) == []
-
-
-def test_pace_grows_with_the_partitions() -> None:
-    assert [pace(n, 1.0) for n in (1, 4, 8)] == [1.0, 1.0, 2.0]
 
 
 def test_a_new_owner_starts_where_the_group_stands_and_sends_a_pending_range_first() -> None:

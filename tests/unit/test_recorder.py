@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 
 from agents.recording import Refused
 from agents.recording.ranges import Range
+from agents.recording.recorder import pace
 from streams.errors import TocsinError
 from tests.unit.recording_world import TP, Died, Fenced, Member, World, exact, log, record, run
 
@@ -332,3 +333,7 @@ def test_a_topic_made_anew_starts_anew() -> None:
     world.tokens = {Range(0, 4, "life-0").token(TP)}
     asyncio.run(run(world, Member(world), lambda: 5))
     exact(world)
+
+
+def test_pace_grows_with_the_partitions() -> None:
+    assert [pace(n, 1.0) for n in (1, 4, 8)] == [1.0, 1.0, 2.0]

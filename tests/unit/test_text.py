@@ -13,7 +13,9 @@ from agents.scoring.text import Index, collapse, fold, squeeze
 steady = settings(derandomize=True, deadline=None, max_examples=400, database=None)
 
 # Text as phones and keyboards make it, and as nobody does: everything Unicode has, in every order.
-ODD = st.sampled_from(["’", "\u200b", "\u00a0", "\u202f", "é", "e\u0301", "œ", "ﬁ", "ß", "ＡＢ", "½", "😂", "\u00ad", "ǆ", "™", "İ"])
+ODD = st.sampled_from(
+    ["’", "\u200b", "\u00a0", "\u202f", "é", "e\u0301", "œ", "ﬁ", "ß", "ＡＢ", "½", "😂", "\u00ad", "ǆ", "™", "İ"]
+)
 PLAIN = st.sampled_from(["kill", "myself", "aa", " ", "l", "."])
 TEXTS = st.lists(st.text(max_size=8) | ODD | PLAIN, max_size=12).map("".join)
 
@@ -93,7 +95,7 @@ def test_a_span_is_whole_words_and_reads_as_its_part_of_the_key(text: str, data:
         assert 0 <= start < stop <= len(text)
         assert folded.key[begin:end] in fold(text[start:stop]).key
         assert squeeze(text[start])
-        assert (squeeze(text[stop - 1]) or unicodedata.category(text[stop - 1])[0] in "MC")
+        assert squeeze(text[stop - 1]) or unicodedata.category(text[stop - 1])[0] in "MC"
 
 
 @steady

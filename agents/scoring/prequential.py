@@ -1,0 +1,45 @@
+"""Test-then-train figures: what each head would have said right before it learned, by head and language.
+
+Owns: the counts. Must never: see a label after it was learned.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+from agents.scoring.heads import normalised, sigmoid
+from schemas.people import BINARY_HEADS
+
+Figures = dict[str, dict[str, dict[str, Any]]]
+"""{head: {language: {"n", "right", "majority_right" (counts), "log_loss" (sum, in nats), "labels" {label: count}}}}."""
+
+
+class Prequential:
+    """Counts since the first lesson; those of lessons taken back since stay, for they are what was measured."""
+
+    def __init__(self, figures: Figures | None = None) -> None:
+        self._figures: Figures = figures or {}
+
+    def count(self, head: str, language: str, label: str, logits: dict[str, float]) -> None:
+        """One lesson: the logits of the head's models before they learned that `label` is right."""
+        if head in BINARY_HEADS:
+            yes = sigmoid(logits["yes"])
+            probabilities = {"no": 1.0 - yes, "yes": yes}
+        else:
+            probabilities = dict(zip(logits, normalised(list(logits.values())), strict=True))
+        empty = {"n": 0, "right": 0, "majority_right": 0, "log_loss": 0.0, "labels": {}}
+        figures = self._figures.setdefault(head, {}).setdefault(language, empty)
+        labels = figures["labels"]
+        figures["n"] += 1
+        figures["right"] += max(probabilities, key=lambda each: probabilities[each]) == label
+        figures["majority_right"] += bool(labels) and max(labels, key=lambda each: (labels[each], each)) == label
+        figures["log_loss"] -= log(max(probabilities[label], 1e-9))
+        labels[label] = labels.get(label, 0) + 1
+
+    def figures(self) -> Figures:
+        """A copy of them."""
+        return {
+            head: {language: {**each, "labels": dict(each["labels"])} for language, each in by_language.items()}
+            for head, by_language in self._figures.items()
+        }

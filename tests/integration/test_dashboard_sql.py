@@ -1,0 +1,221 @@
+"""Every ClickHouse query of the dashboards runs on the real engine and shows something.
+
+The engine takes one folder a process, so this file is also a program: it fills a folder's tables with a handful of rows
+through their real SQL, runs every query, and prints what came back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
+CLICKHOUSE = "tocsin-clickhouse"
+INTERVAL = 60
+
+pytestmark = pytest.mark.integration
+
+
+def queries() -> dict[str, str]:
+    """`dashboard/panel id/query: title` -> SQL as the panel holds it."""
+    found = {}
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text("utf-8"))["panels"]:
+            for target in panel.get("targets", []):
+                if target["datasource"]["uid"] == CLICKHOUSE:
+                    found[f"{path.stem}/{panel['id']}/{target['refId']}: {panel['title']}"] = target["rawSql"]
+    return found
+
+
+def expanded(sql: str, start: int, end: int) -> str:
+    """The query with Grafana's macros replaced as grafana-clickhouse-datasource does (its pkg/macros/macros.go)."""
+    bounds = {"fromTime": f"toDateTime({start})", "toTime": f"toDateTime({end})"}
+    rules: list[tuple[str, str]] = [
+        (r"\$__timeFilter\(([^()]+)\)", rf"\1 >= {bounds['fromTime']} AND \1 <= {bounds['toTime']}"),
+        (
+            r"\$__timeFilter_ms\(([^()]+)\)",
+            rf"\1 >= fromUnixTimestamp64Milli({start}000) AND \1 <= fromUnixTimestamp64Milli({end}000)",
+        ),
+        (r"\$__timeInterval\(([^()]+)\)", rf"toStartOfInterval(toDateTime(\1), INTERVAL {INTERVAL} second)"),
+        (r"\$__fromTime\b", bounds["fromTime"]),
+        (r"\$__toTime\b", bounds["toTime"]),
+        (r"\$__interval_s\b", str(INTERVAL)),
+        (r"\$__interval\b", f"{INTERVAL}s"),
+    ]
+    for pattern, replacement in rules:
+        sql = re.sub(pattern, replacement, sql)
+    left = re.findall(r"\$\w+|\$\{\w+", sql)
+    if left:
+        raise ValueError(f"{left[0]} is no macro that this test knows")
+    return sql
+
+
+def rows(now: float) -> dict[str, list[dict[str, Any]]]:
+    """A handful of rows a table: one message of each kind, corrected, taken, broken."""
+
+    def at(ago: float) -> float:
+        return round(now - ago, 3)
+
+    def source(offset: int) -> dict[str, Any]:
+        return {"_topic": "tocsin.x", "_topic_id": "life", "_partition": 0, "_offset": offset}
+
+    def decision(number: int, priority: str, status: str = "scored", **more: Any) -> dict[str, Any]:
+        arrived = at(600 - 10 * number)
+        return {
+            "id": f"d{number}", "message_id": f"m{number}", "customer_id": f"c{number % 2}", "channel": "chat",
+            "conversation_id": f"m{number}", "language": "fr" if number % 2 else "en", "status": status,
+            "priority": priority, "decided_by": "model", "sentiment": {"label": "negative", "score": -0.5},
+            "category": {"label": "billing"}, "emotion": {"label": "anger"}, "route": "support",
+            "model_version": "base@0", "sent_at": arrived, "received_at": arrived,
+            "decided_at": round(arrived + 0.25, 3), "_timestamp": round(arrived + 0.3, 3), **source(number), **more,
+        }  # fmt: skip
+
+    floor = [{"floor": "threat", "start": 0, "end": 4}]
+    decisions = [
+        decision(1, "p0", decided_by="rule", reasons=floor),
+        decision(2, "p1"),
+        decision(3, "p2"),
+        decision(4, "p3"),
+        decision(5, "p2", "abstained", status_reason="urgency"),
+        decision(6, "p2", "unscored", status_reason="language", category={"label": ""}, channel="", language=""),
+        decision(7, "p2"),
+        decision(8, "p1", message_id="m4", decided_by="human", supersedes="d4", feedback_id="f1"),
+    ]
+    figures = {"n": 10, "right": 8, "majority_right": 6, "log_loss": 4.5}
+    quality = [
+        {**figures, "head": head, "language": language}
+        for head in ("sentiment", "urgency")
+        for language in ("en", "fr")
+    ]
+    worker = {
+        "role": "triage", "worker": "triage@a-1", "messages": 100, "decisions": 90, "rate": 10.5, "lag_records": 3,
+        "latency_p50_seconds": 0.02, "latency_p99_seconds": 0.2, "lag_seconds": 0.5, "memory_bytes": 250_000_000,
+    }  # fmt: skip
+    health = [("model_quality", "info", json.dumps(each)) for each in quality]
+    health += [("worker_metrics", "info", json.dumps(worker)), ("dead_letter_flood", "warning", "{}")]
+    return {
+        "decisions": decisions,
+        "feedback": [
+            {"id": "f1", "message_id": "m4", "customer_id": "c0", "kind": "override", "reviewer": "ana",
+             "at": at(300), "received_at": at(300), **source(0)},
+        ],
+        "actions": [
+            {"id": "a1", "customer_id": "c1", "message_id": "m7", "kind": "taken", "by": "ana", "at": at(200),
+             "received_at": at(200), **source(0)},
+        ],
+        "dead_letters": [
+            {"topic": "tocsin.messages", "partition": 0, "offset": 9, "length": 3, "error": "not_json",
+             "detail": "not JSON at byte 0", "at": at(100), "received_at": at(100), **source(0)},
+        ],
+        "health": [
+            {"code": code, "component": "triage@a-1", "severity": severity, "figures": figures_, "detail": "so it is",
+             "at": at(60), "received_at": at(60), **source(number)}
+            for number, (code, severity, figures_) in enumerate(health)
+        ],
+    }  # fmt: skip
+
+
+async def answers(folder: str) -> dict[str, Any]:
+    """Every query's rows, or the engine's complaint as text."""
+    from agents.recording.sink import Sink
+
+    now = time.time()
+    sink = Sink(f"chdb://{folder}")
+    await sink.ensure_tables()
+    for table, each in rows(now).items():
+        await sink.insert(table, [json.dumps(row).encode() for row in each], f"test-{table}")
+    found: dict[str, Any] = {}
+    for name, sql in queries().items():
+        try:
+            found[name] = await sink.query(expanded(sql, int(now) - 3600, int(now) + 1))
+        except Exception as error:
+            found[name] = str(error)
+    await sink.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("clickhouse") / "engine"
+    command = [sys.executable, "-m", "tests.integration.test_dashboard_sql", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def only(answered: dict[str, Any], title: str) -> list[dict[str, Any]]:
+    """The rows of the one panel with this title."""
+    (found,) = [each for name, each in answered.items() if name.endswith(f": {title}")]
+    assert isinstance(found, list), found
+    return found
+
+
+@pytest.mark.parametrize("name", queries())
+def test_the_panel_shows_something(answered: dict[str, Any], name: str) -> None:
+    found = answered[name]
+    assert isinstance(found, list), f"{name}: {found}"
+    assert found, f"{name}: no row"
+
+
+def test_flagged_counts_first_decisions_and_leaves_out_what_superseded_them(answered: dict[str, Any]) -> None:
+    (counts,) = only(answered, "Messages that a person should see")
+    assert counts == {"Danger": 1, "Urgent": 1, "Needs a person": 4, "Can wait": 1}
+    series = only(answered, "Flagged by priority")
+    assert {(row["series"], row["messages"]) for row in series if row["series"] != "Needs a person"} == {
+        ("Danger", 1),
+        ("Urgent", 1),
+    }
+    assert sum(row["messages"] for row in series) == 6
+
+
+def test_the_wait_is_a_quarter_of_a_second(answered: dict[str, Any]) -> None:
+    for row in only(answered, "From message to decision"):
+        assert row["half within"] == pytest.approx(0.25, abs=0.01)
+        assert row["99 in 100 within"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_what_rings_is_current_untaken_and_most_urgent_first(answered: dict[str, Any]) -> None:
+    ringing = only(answered, "What rings now")
+    assert [(row["Message"], row["Priority"]) for row in ringing] == [
+        ("m1", "Danger"),
+        ("m4", "Urgent"),  # the person's decision, not the model's
+        ("m2", "Urgent"),
+        ("m6", "Needs a person"),
+        ("m5", "Needs a person"),
+        ("m3", "Needs a person"),  # m7 was taken
+    ]
+    assert ringing[0]["Safety rules"] == "threat"
+    assert ringing[1]["Decided by"] == "Person"
+
+
+def test_accuracy_stands_beside_the_majority_class(answered: dict[str, Any]) -> None:
+    table = only(answered, "Right so far, tested before learning")
+    assert [(row["Question"], row["Language"]) for row in table] == [
+        (head, language) for head in ("sentiment", "urgency") for language in ("en", "fr")
+    ]
+    assert table[0]["Right"] == pytest.approx(0.8)
+    assert table[0]["Always the commonest answer"] == pytest.approx(0.6)
+    assert table[0]["Better by"] == pytest.approx(0.2)
+
+
+def test_no_panel_reads_what_the_dashboards_user_may_not() -> None:
+    granted = (ROOT / "deploy/container/clickhouse/users.xml").read_text("utf-8")
+    readable = set(re.findall(r"GRANT SELECT(?:\([^)]*\))? ON tocsin\.(\w+)", granted))
+    aliases = {"done"}
+    for name, sql in queries().items():
+        tables = set(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", sql)) - aliases
+        assert tables <= readable, f"{name} reads {tables - readable}, which users.xml does not grant"
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(answers(sys.argv[1])), default=str))
