@@ -34,6 +34,8 @@ SEED = 20_260_302
 # No policy has these words, nor do they turn into one by a slip.
 BEFORE, AFTER = "Zwurbo blimfax. ", ". Quoxil drummp zwurbo"
 SHOWN = 60
+# Wordings tried in each way of writing them; as they stand, all are tried.
+MOST_SAID = 20_000
 
 
 @cache
@@ -81,6 +83,12 @@ def everything_said() -> tuple[Said, ...]:
                 chosen = tuple(one or part[0] for one, part in zip(wordings, parts, strict=True))
                 said[Said(floor.name, chosen)] = None
     return tuple(said)
+
+
+def share(way: int) -> tuple[Said, ...]:
+    """Everything said, or where that is very much, an even share of it: another one for each way of writing it."""
+    step = max(1, len(everything_said()) // MOST_SAID)
+    return everything_said()[way % step :: step]
 
 
 def missed(said: Said, text: str) -> str | None:
@@ -148,9 +156,8 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("way", WRITTEN)
 def test_every_phrase_is_found_however_it_is_written(way: str) -> None:
     write = WRITTEN[way]
-    # Points between the parts of a phrase end a sentence, and a gap is up to three words, however long.
-    failures = [wrong for said in everything_said() if (wrong := missed(said, write(said.text())))]
-    report(failures, len(everything_said()))
+    tried = everything_said() if way == "as it is" else share(list(WRITTEN).index(way))
+    report([wrong for said in tried if (wrong := missed(said, write(said.text())))], len(tried))
 
 
 @pytest.mark.timeout(300)
@@ -174,7 +181,7 @@ def test_every_whole_message_is_found_however_it_is_written() -> None:
 @pytest.mark.timeout(300)
 def test_every_phrase_is_found_with_a_letter_held_down() -> None:
     rng = random.Random(SEED)
-    texts = [(said, held(said.text(), rng)) for said in everything_said() for _ in range(2)]
+    texts = [(said, held(said.text(), rng)) for said in share(1) for _ in range(2)]
     report([wrong for said, text in texts if (wrong := missed(said, text))], len(texts))
 
 
@@ -207,7 +214,7 @@ _LONG = re.compile(r"[a-z]{6,}")
 def test_every_long_word_of_a_phrase_may_be_mistyped_once() -> None:
     rng = random.Random(SEED)
     failures, count = [], 0
-    for said in everything_said():
+    for said in share(2):
         plain = no_accents(said.text().lower())
         for long in _LONG.finditer(plain):
             for slip in slips(long[0], rng):
@@ -280,6 +287,12 @@ def test_what_everybody_says_does_not_ring(language: str) -> None:
     rows = [row for row in table("floors_silent.tsv") if row.language == language]
     assert len(rows) >= 210
     report([told(row) for row in rows if priority(row.text) < (row.expected or "p3")], len(rows))
+
+
+def test_who_may_harm_themselves_rings_the_floor_for_that() -> None:
+    rows = [row for row in table("floors_ring.tsv") if row.expected == "p0:self_harm"]
+    assert len(rows) >= 40
+    report([told(row) for row in rows if "self_harm" not in {hit.floor for hit in found(row.text)}], len(rows))
 
 
 def test_the_tables_say_each_thing_once() -> None:
