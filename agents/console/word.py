@@ -47,10 +47,11 @@ def compose(body: dict[str, Any], entry: Entry | None, at: str) -> Feedback:
     fields["reviewer"] = " ".join(reviewer.split()) if isinstance(reviewer, str) else reviewer
     kind = fields.get("kind")
     if kind == "retract":
-        fields["retracts"] = body.get("retracts")
-        fields["customer_id"] = body.get("customer_id") if entry is None else entry.message.customer_id
-        if entry is not None and fields["retracts"] not in entry.said:
+        if entry is not None and body.get("retracts") not in entry.said:
             raise Invalid("out_of_bounds", 'field "retracts" names no feedback on this message')
+        fields["retracts"] = body.get("retracts")
+        # The message goes along: whoever reads the alert of the restored decision wants to see it.
+        fields |= {"customer_id": body.get("customer_id")} if entry is None else _message(entry)
         return _checked(fields)
     if entry is None:
         fields |= {name: body[name] for name in _OWN if name in body}
@@ -81,8 +82,8 @@ def _override(fields: dict[str, Any], decision: Decision) -> None:
         fields["reason"] = "missed" if wanted < decision.priority else "false_alarm"
 
 
-def _judged(entry: Entry, decision: Decision) -> dict[str, Any]:
-    message = entry.message
+def _message(entry: Entry) -> dict[str, Any]:
+    message, decision = entry.message, entry.decision
     tags = (decision.language, message.language)
     return {
         "customer_id": message.customer_id,
@@ -91,6 +92,12 @@ def _judged(entry: Entry, decision: Decision) -> dict[str, Any]:
         "language": next((tag for tag in tags if tag and _TAG.fullmatch(tag)), None),
         "conversation_id": decision.conversation_id,
         "channel": decision.channel,
+    }
+
+
+def _judged(entry: Entry, decision: Decision) -> dict[str, Any]:
+    return {
+        **_message(entry),
         "decision_id": decision.id,
         "predicted": {
             "labels": labels(decision),

@@ -13,8 +13,6 @@ from agents.scoring.policy import Floors
 from agents.scoring.text import collapse, fold
 from agents.scoring.typos import variants
 
-# Words that "..." lets stand between two parts of a phrase.
-GAP = 3
 # Below this many letters, chance makes a phrase out of pieces of other words.
 _SHORT = 6
 MAX_WORDINGS = 200_000
@@ -28,6 +26,7 @@ class Rule(NamedTuple):
     unless: bool
     silent_in: str | None
     parts: int
+    gaps: tuple[int, ...]
 
 
 class Target(NamedTuple):
@@ -75,8 +74,8 @@ def compile_rules(floors: Floors) -> Rules:
             vocabulary.update(fold(alone).words)
         for unless, phrases in ((False, floor.phrases), (True, floor.unless)):
             for phrase in phrases:
-                parts = expand(phrase.text).parts
-                rule = Rule(number, place, unless, phrase.silent_in, len(parts))
+                parts, gaps = expand(phrase.text)
+                rule = Rule(number, place, unless, phrase.silent_in, len(parts), gaps)
                 number += 1
                 for part, plains in enumerate(parts):
                     wordings += len(plains)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from itertools import pairwise
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from agents.scoring.floor_rules import GAP, Rule, Rules, compile_rules
+from agents.scoring.floor_rules import Rule, Rules, compile_rules
 from agents.scoring.policy import Floor, Floors
 from agents.scoring.text import Folded, Index, Span, collapse, fold
 from agents.scoring.typos import corrected
@@ -129,7 +130,7 @@ class FloorMatcher:
                     parts.setdefault(target.rule, {}).setdefault(target.part, []).append((span, target.plain))
         for rule, places in parts.items():
             if len(places) == rule.parts:
-                by_rule[rule] += _joined(text, [sorted(places[part]) for part in range(rule.parts)])
+                by_rule[rule] += _joined(text, [sorted(places[part]) for part in range(rule.parts)], rule.gaps)
 
     def _kept(
         self, text: str, index: Index, floor: Floor, places: list[_Found], silencers: list[Span]
@@ -195,24 +196,44 @@ def _stands_alone(index: Index, span: Span, words: int) -> bool:
     return count in (1, words) or all(len(word.letters) == 1 for word in index.words[span.first : span.last + 1])
 
 
-def _joined(text: str, parts: list[list[tuple[Span, str]]]) -> list[_Found]:
-    """The places where every part follows the one before it by at most `GAP` words, within a sentence."""
+def _joined(text: str, parts: list[list[tuple[Span, str]]], gaps: tuple[int, ...]) -> list[_Found]:
+    """The places where every part follows the one before it, with at most its gap's words between, in one sentence."""
     firsts = [[span.first for span, _ in places] for places in parts]
     found: list[_Found] = []
     for span, plain in parts[0]:
-        last, phrase, gaps, end = span.last, plain, [], span.end
-        for part in range(1, len(parts)):
-            at = bisect_right(firsts[part], last)
-            if at == len(firsts[part]) or firsts[part][at] > last + GAP + 1:
-                break
-            follower, plain = parts[part][at]
-            if _SENTENCE_END.search(text, end, follower.start):
-                break
-            gaps.append((last + 1, follower.first))
-            last, end, phrase = follower.last, follower.end, f"{phrase} ... {plain}"
-        else:
-            found.append(_Found(Span(span.start, end, span.first, last), phrase, tuple(gaps)))
+        chain = _chain(text, parts, gaps, firsts, [(span, plain)])
+        if chain is not None:
+            last = chain[-1][0]
+            between = [(one.last + 1, two.first) for (one, _), (two, _) in pairwise(chain)]
+            phrase = chain[0][1]
+            for (_, part), gap in zip(chain[1:], gaps, strict=True):
+                phrase += f" ... {part}" if gap else f" {part}"
+            found.append(_Found(Span(span.start, last.end, span.first, last.last), phrase, tuple(between)))
     return found
+
+
+def _chain(
+    text: str,
+    parts: list[list[tuple[Span, str]]],
+    gaps: tuple[int, ...],
+    firsts: list[list[int]],
+    chain: list[tuple[Span, str]],
+) -> list[tuple[Span, str]] | None:
+    """The chain with the parts that are still missing, or None; wordings of one place are tried in their order."""
+    part = len(chain)
+    if part == len(parts):
+        return chain
+    before, gap = chain[-1][0], gaps[part - 1]
+    at = bisect_right(firsts[part], before.last)
+    while at < len(firsts[part]) and firsts[part][at] <= before.last + gap + 1:
+        follower = parts[part][at]
+        at += 1
+        if gap and _SENTENCE_END.search(text, before.end, follower[0].start):
+            return None
+        whole = _chain(text, parts, gaps, firsts, [*chain, follower])
+        if whole is not None:
+            return whole
+    return None
 
 
 class _Whole:

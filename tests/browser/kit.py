@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -148,6 +148,14 @@ class Desk:
             if decision["status"] in ("abstained", "unscored"):
                 await self.send("review", one)
 
+    async def burst(self, rings: Iterable[dict[str, Any]]) -> None:
+        """Produces alerts as fast as Kafka takes them."""
+        waiting = []
+        for one in rings:
+            topic = self.settings.topic(f"priority.{one['decision']['priority']}")
+            waiting.append(await self._producer.send(topic, json.dumps(one).encode(), key=b"k", partition=0))
+        await asyncio.gather(*waiting)
+
     async def send(self, topic: str, value: Any) -> None:
         """Produces one record to partition 0."""
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -155,9 +163,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(settings: Settings, clickhouse: str = NOWHERE) -> AsyncIterator[Desk]:
+async def running(settings: Settings, clickhouse: str = NOWHERE, port: int = 0) -> AsyncIterator[Desk]:
     """A console in this process."""
-    settings = settings.model_copy(update={"clickhouse": SecretStr(clickhouse), "console_port": 0})
+    settings = settings.model_copy(update={"clickhouse": SecretStr(clickhouse), "console_port": port})
     health = HealthReporter(settings, "console@test")
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, max_request_size=4_000_000)
     await health.start()

@@ -21,7 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.scoring.floor_rules import GAP, compile_rules
+from agents.scoring.floor_rules import compile_rules
+from agents.scoring.phrases import GAP
 from agents.scoring.floors import FloorHit, FloorMatcher
 from agents.scoring.own_words import own_words
 from agents.scoring.phrases import PhraseError, expand

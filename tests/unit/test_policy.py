@@ -169,8 +169,9 @@ FAULTS: list[tuple[str, str, str, str | int, str]] = [
     ("a gap with nothing behind", "        - me tuer", "        - me tuer ...", "- me tuer", "empty side"),
     ("a phrase without measure", "        - me tuer", f"        - me {'(a|b) ' * 20}", "- me tuer", "wordings"),
     ("a phrase twice", "        - me tuer", "        - me tuer\n        - me tuer", "<after>- me tuer", "already"),
-    ("a whole message of signs", "        - me tuer\n", "        - me tuer\n    whole_message:\n      phrases: [agent]\n"
-     "      beside:\n        - svp\n        - '!'\n", SMALL.count("\n") + 5, "no letter"),
+    ("a whole message of signs", "        - me tuer\n",
+     "        - me tuer\n    whole_message:\n      phrases: [agent]\n      beside:\n        - svp\n        - '!'\n",
+     SMALL.count("\n") + 5, "no letter"),
     ("a phrase of two letters", "        - me tuer", "        - ok", "- me tuer", "too short"),
     ("a threshold above one", "spam: 0.9", "spam: 1.1", "spam: 0.9", "from 0 to 1"),
     ("a threshold below zero", "spam: 0.9", "spam: -0.1", "spam: 0.9", "from 0 to 1"),

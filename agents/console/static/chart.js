@@ -2,7 +2,7 @@
 // the many messages that can wait.
 
 import { h } from "./view.js";
-import { PRIORITIES, number, say } from "./words.js";
+import { PRIORITIES, about, number, say } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 24;
@@ -35,6 +35,6 @@ export function draw(place, answer, totals) {
       h("figcaption", {}, h("b", {}, say(priority)),
         h("span", { class: "waiting" }, `${number(totals[priority] ?? 0)} ${say("waiting")}`)),
       answer ? bars(counts) : null,
-      answer ? h("small", {}, `${say("last_hour")}: ${number(all)} · ${say("peak", number(Math.max(0, ...counts)))}`) : null);
+      answer ? h("small", {}, `${about(say("last_hour"), number(all))} · ${say("peak", number(Math.max(0, ...counts)))}`) : null);
   }));
 }

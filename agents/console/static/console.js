@@ -5,7 +5,7 @@ import { draw } from "./chart.js";
 import { askLabels, askName, askPriority, dialog } from "./dialogs.js";
 import { ask, follow } from "./net.js";
 import { detail, h, learned, row, tick } from "./view.js";
-import { say, speak, spoken } from "./words.js";
+import { about, say, speak, spoken } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const entries = new Map();
@@ -130,7 +130,8 @@ function showDetail() {
   for (const name of ["right", "wrong", "decide"]) $(name).disabled = !shown;
 }
 
-const lastWord = () => shown?.said.findLast((said) => said.kind !== "retract" && !said.retracted);
+const me = () => reviewer.trim().replace(/\s+/g, " ");
+const lastWord = () => shown?.said.findLast((said) => said.kind !== "retract" && !said.retracted && said.by === me());
 
 function showEffect() {
   $("effect").textContent = effect ? effect() : "";
@@ -186,7 +187,7 @@ function finish(id) {
   const { id: message, kind, seconds } = mine.get(id);
   mine.delete(id);
   if (message !== selected) return;
-  effect = () => `${kind === "retract" ? `${say("undone")}: ` : ""}${learned(seconds)}`;
+  effect = () => kind === "retract" ? about(say("undone"), learned(seconds)) : learned(seconds);
   showEffect();
 }
 

@@ -2,7 +2,7 @@
 // Message text is hostile: it only ever becomes a text node. Must never set innerHTML, an event attribute or a URL that is
 // not http(s).
 
-import { age, label, languageName, moment, number, say, spoken } from "./words.js";
+import { about, age, label, languageName, moment, number, percent, say, spoken } from "./words.js";
 
 /** An element with attributes and children; strings become text nodes. */
 export function h(tag, attributes = {}, ...children) {
@@ -17,7 +17,7 @@ export function h(tag, attributes = {}, ...children) {
 /** The text with its marks: pieces are cut on the server, so no offset is counted here. */
 function text(entry) {
   const nodes = entry.parts.map(([piece, floor]) =>
-    floor === null ? piece : h("mark", { title: `${say("floor")}: ${label(floor)}` }, piece));
+    floor === null ? piece : h("mark", { title: about(say("floor"), floor.split(",").map(label).join(", ")) }, piece));
   return [entry.cut[0] ? "… " : null, ...nodes, entry.cut[1] ? " …" : null];
 }
 
@@ -28,7 +28,7 @@ function badge(kind, ...words) {
 function status(entry) {
   if (entry.status === "abstained") return badge("unsure", say("abstained"));
   if (entry.status === "unscored") {
-    return badge("unread", entry.status_reason ? `${say("unscored")}: ${label(entry.status_reason)}` : say("unscored"));
+    return badge("unread", entry.status_reason ? about(say("unscored"), label(entry.status_reason)) : say("unscored"));
   }
   return null;
 }
@@ -111,7 +111,7 @@ function facts(entry) {
 /** The whole of a message, and all that led to its decision. */
 export function detail(entry, now) {
   const answers = Object.entries(entry.answers).map(([head, share]) => {
-    const answer = typeof entry.labels[head] === "boolean" ? `${number(share * 100)} %` : `${label(entry.labels[head])} (${number(share * 100)} %)`;
+    const answer = typeof entry.labels[head] === "boolean" ? percent(share) : `${label(entry.labels[head])} (${percent(share)})`;
     return [h("dt", {}, label(head)), h("dd", {}, answer)];
   });
   const replaced = entry.decided_by === "human" && entry.told[spoken()] !== entry.why[spoken()];
@@ -119,13 +119,13 @@ export function detail(entry, now) {
     h("p", { class: "first" }, chip(entry), entry.late && badge("late", say("late")), entry.drill && badge("drill", say("drill")),
       status(entry), word(entry), since(entry, now)),
     h("p", { class: "why" }, entry.kind === "withdrawn" ? say("withdrawn_long") : entry.why[spoken()]),
-    replaced && h("p", { class: "told" }, say("model_why"), ": ", entry.told[spoken()]),
+    replaced && h("p", { class: "told" }, about(say("model_why"), entry.told[spoken()])),
     entry.subject && h("h3", { class: "subject", dir: "auto" }, entry.subject),
     h("blockquote", { class: "text", dir: "auto" }, text(entry)),
     link(entry.url),
     entry.truncated && h("p", { class: "note" }, say("truncated")),
     entry.floors.length > 0 && part("rules", h("ul", { class: "rules" }, entry.floors.map((hit) =>
-      h("li", {}, label(hit.floor), ": ", h("q", {}, hit.phrase))))),
+      h("li", {}, about(label(hit.floor), ""), h("q", {}, hit.phrase))))),
     entry.accounts.some((account) => account.words.length) && part("weighed", ...accounts(entry)),
     answers.length > 0 && part("answers", h("dl", {}, ...answers.flat())),
     part("facts", facts(entry)),

@@ -106,8 +106,18 @@ export function label(name) {
   return Object.hasOwn(WORDS[tongue], name) ? say(name) : String(name).replaceAll("_", " ");
 }
 
+/** The browser's own variety of the page's language (en-GB, fr-CA), for numbers and dates. */
+const variety = () => navigator.languages.find((one) => one.split("-")[0] === tongue) ?? tongue;
+
+/** "Not read: too short"; French sets a space before the colon. */
+export const about = (what, told) => `${what}${tongue === "fr" ? "\u00a0" : ""}: ${told}`;
+
+export function percent(share) {
+  return new Intl.NumberFormat(variety(), { style: "percent", maximumFractionDigits: 0 }).format(share);
+}
+
 export function number(value, digits = 0) {
-  return new Intl.NumberFormat(tongue, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(variety(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
 /** "3 min": how long ago. */
@@ -115,19 +125,19 @@ export function age(milliseconds) {
   const minutes = Math.max(0, milliseconds) / 60000;
   const [value, unit] = minutes < 1 ? [minutes * 60, "second"] : minutes < 60 ? [minutes, "minute"]
     : minutes < 48 * 60 ? [minutes / 60, "hour"] : [minutes / 1440, "day"];
-  return new Intl.NumberFormat(tongue, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 }).format(Math.floor(value));
+  return new Intl.NumberFormat(variety(), { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 }).format(Math.floor(value));
 }
 
 /** The name of a language by its tag, in the page's language. */
 export function languageName(tag) {
   if (!/^[a-z]{2,3}(-[a-z0-9]{1,8})*$/i.test(tag)) return label(tag);
   try {
-    return new Intl.DisplayNames(tongue, { type: "language" }).of(tag);
+    return new Intl.DisplayNames(variety(), { type: "language" }).of(tag);
   } catch {
     return tag;
   }
 }
 
 export function moment(milliseconds) {
-  return new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" }).format(milliseconds);
+  return new Intl.DateTimeFormat(variety(), { dateStyle: "medium", timeStyle: "medium" }).format(milliseconds);
 }
