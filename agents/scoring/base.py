@@ -78,11 +78,13 @@ class Base:
         """
         header, arrays = unpack(data)
         if header.get("kind") != "base":
-            raise Invalid("wrong_type", f'not a base: its kind is {header.get("kind")!r}')
+            raise Invalid("wrong_type", f"not a base: its kind is {header.get('kind')!r}")
         made_for = (header.get("features"), header.get("lexicon"))
         have = (FEATURES_VERSION, lexicon.shipped().digest)
         if made_for != have:
-            raise Invalid("wrong_type", f"the base was made for features and lexicon {made_for}, these are {have}; train it anew")
+            raise Invalid(
+                "wrong_type", f"the base was made for features and lexicon {made_for}, these are {have}; train it anew"
+            )
         try:
             heads = {each["head"]: tuple(each["labels"]) for each in header["heads"]}
             languages = {each["head"]: dict(each["languages"]) for each in header["heads"]}
@@ -96,7 +98,9 @@ class Base:
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise Invalid("wrong_type", f"the base is damaged: {error!r}") from None
         if base.id != header.get("id"):
-            raise Invalid("wrong_type", f'the base is damaged: its weights are {base.id}, its header says {header.get("id")}')
+            raise Invalid(
+                "wrong_type", f"the base is damaged: its weights are {base.id}, its header says {header.get('id')}"
+            )
         return base
 
     def dump(self) -> bytes:
@@ -107,7 +111,8 @@ class Base:
             "features": FEATURES_VERSION,
             "lexicon": lexicon.shipped().digest,
             "heads": [
-                {"head": head, "labels": labels, "languages": self.languages[head]} for head, labels in self.heads.items()
+                {"head": head, "labels": labels, "languages": self.languages[head]}
+                for head, labels in self.heads.items()
             ],
             "bias": self.bias,
             "provenance": self.provenance,

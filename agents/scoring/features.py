@@ -35,6 +35,8 @@ _PIECE = re.compile(
 )
 _REPEAT = re.compile(r"(.)\1{2,}")
 _ELIDED = frozenset(("l", "d", "j", "n", "s", "c", "m", "t", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"))
+
+
 def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -254,7 +256,9 @@ def _word(name: str, language: str, style: int) -> _Token:
     negated = feature_id(f"{language}:not {name}")
     role = 1 if name in _NEGATORS.get(language, ()) else 2 if name in _INTENSE.get(language, ()) else 0
     table = lexicon.shipped()
-    return _Token(_WORD_KIND, word, negated, table.listed.get(word, 0.0), table.induced.get(word, 0.0), role, style, name)
+    return _Token(
+        _WORD_KIND, word, negated, table.listed.get(word, 0.0), table.induced.get(word, 0.0), role, style, name
+    )
 
 
 def _lexicon_features(sums: _Sums, ids: list[int], values: list[float]) -> None:

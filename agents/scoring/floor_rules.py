@@ -41,32 +41,32 @@ class Target(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Keys in a fixed order; `targets[n]` and `alone[n]` belong to `keys[n]`."""
+    """Keys in a fixed order; `targets[n]` and `bits[n]` (rule number, bit of its part) belong to `keys[n]`."""
 
     keys: list[str]
     targets: list[tuple[Target, ...]]
-    alone: list[bool]
+    bits: list[tuple[tuple[int, int], ...]]
+    whole: list[int]
+    ringing: list[bool]
     ordinary: frozenset[str]
     typos: dict[str, tuple[str, ...]]
 
-    def may_hit(self, found: list[tuple[int, int, int]]) -> bool:
-        """Whether these keys can make up a whole phrase: one that has a single part, or all parts of another."""
-        parts: dict[Rule, set[int]] = {}
+    def complete(self, found: list[tuple[int, int, int]]) -> set[int]:
+        """Numbers of the rules of which every part is among these keys; empty where none of them could ring."""
+        seen: dict[int, int] = {}
         for number, _, _ in found:
-            if self.alone[number]:
-                return True
-            for target in self.targets[number]:
-                if not target.rule.unless:
-                    seen = parts.setdefault(target.rule, set())
-                    seen.add(target.part)
-                    if len(seen) == target.rule.parts:
-                        return True
-        return False
+            for rule, bit in self.bits[number]:
+                seen[rule] = seen.get(rule, 0) | bit
+        whole, ringing = self.whole, self.ringing
+        complete = {rule for rule, bits in seen.items() if bits == whole[rule]}
+        return complete if any(ringing[rule] for rule in complete) else set()
 
 
 def compile_rules(floors: Floors) -> Rules:
     """Compile all phrases. Raises ValueError where they expand to more than `MAX_WORDINGS` wordings in all."""
     by_key: dict[str, list[Target]] = {}
+    whole: list[int] = []
+    ringing: list[bool] = []
     vocabulary: set[str] = set()
     number = wordings = 0
     for place, floor in enumerate(floors):
@@ -77,6 +77,8 @@ def compile_rules(floors: Floors) -> Rules:
                 parts, gaps = expand(phrase.text)
                 rule = Rule(number, place, unless, phrase.silent_in, len(parts), gaps)
                 number += 1
+                whole.append((1 << len(parts)) - 1)
+                ringing.append(not unless)
                 for part, plains in enumerate(parts):
                     wordings += len(plains)
                     if wordings > MAX_WORDINGS:
@@ -92,7 +94,9 @@ def compile_rules(floors: Floors) -> Rules:
     return Rules(
         keys,
         [tuple(by_key[key]) for key in keys],
-        [any(not target.rule.unless and target.rule.parts == 1 for target in by_key[key]) for key in keys],
+        [tuple({(target.rule.number, 1 << target.part) for target in by_key[key]}) for key in keys],
+        whole,
+        ringing,
         ordinary,
         variants(vocabulary, ordinary),
     )

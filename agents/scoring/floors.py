@@ -73,25 +73,38 @@ class FloorMatcher:
         found = self._automaton.find_matches_as_indexes(folded.key, overlapping=True)
         slips = not self._rules.typos.keys().isdisjoint(words)
         hits: list[FloorHit] = []
-        if slips or (found and self._rules.may_hit(found)):
-            hits = self._verified(folded, found, slips, None if language is None else language.split("-")[0].lower())
+        complete = self._rules.complete(found)
+        if slips or complete:
+            hits = self._verified(
+                folded, found, complete, slips, None if language is None else language.split("-")[0].lower()
+            )
         if words and (slips or collapse(words[0]) in self._whole_first) and len(words) <= _WHOLE_WORDS:
-            hits += self._whole_message(folded, slips)
+            whole = self._whole_message(folded, slips)
+            said = {hit.floor for hit in whole}
+            hits = [hit for hit in hits if hit.floor not in said] + whole
         if len(hits) > 1:
             hits.sort(key=lambda hit: (hit.priority, hit.start, hit.floor, hit.end))
         return hits
 
     def _verified(
-        self, folded: Folded, found: list[tuple[int, int, int]], slips: bool, language: str | None
+        self,
+        folded: Folded,
+        found: list[tuple[int, int, int]],
+        complete: set[int],
+        slips: bool,
+        language: str | None,
     ) -> list[FloorHit]:
         index = folded.index()
         by_rule: dict[Rule, list[_Found]] = defaultdict(list)
-        self._collect(folded.text, index, found, language, by_rule)
+        if complete:
+            self._collect(folded.text, index, found, complete, language, by_rule)
         if slips:
             for words in corrected(index.words, self._rules.typos):
                 mended = Index(words)
                 again = self._automaton.find_matches_as_indexes(mended.key, overlapping=True)
-                self._collect(folded.text, mended, again, language, by_rule)
+                complete = self._rules.complete(again)
+                if complete:
+                    self._collect(folded.text, mended, again, complete, language, by_rule)
         by_floor: dict[int, list[_Found]] = defaultdict(list)
         silencers: dict[int, list[Span]] = defaultdict(list)
         for rule, places in by_rule.items():
@@ -111,12 +124,15 @@ class FloorMatcher:
         text: str,
         index: Index,
         found: list[tuple[int, int, int]],
+        complete: set[int],
         language: str | None,
         by_rule: dict[Rule, list[_Found]],
     ) -> None:
         parts: dict[Rule, dict[int, list[tuple[Span, str]]]] = {}
         for number, begin, _ in found:
             for target in self._rules.targets[number]:
+                if target.rule.number not in complete:
+                    continue
                 if language is not None and target.rule.silent_in == language:
                     continue
                 span = index.match(begin, target.runs, self._rules.ordinary)

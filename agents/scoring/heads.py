@@ -107,7 +107,9 @@ class Model:
         if head in BINARY_HEADS:
             return ("no", "yes")
         known = self.base.heads.get(head, ())
-        learned = sorted(label for (of, label), seen in self._seen.items() if of == head and seen and label not in known)
+        learned = sorted(
+            label for (of, label), seen in self._seen.items() if of == head and seen and label not in known
+        )
         return (*known, *learned)
 
     def examples(self, head: str, language: str) -> int:
@@ -124,7 +126,9 @@ class Model:
             plan = []
             for head in [*self.base.heads, *sorted(head for head in self._languages if head not in self.base.heads)]:
                 labels = self.labels(head)
-                columns = [self._columns[head, label] for label in outputs(head, labels) if (head, label) in self._columns]
+                columns = [
+                    self._columns[head, label] for label in outputs(head, labels) if (head, label) in self._columns
+                ]
                 if columns and len(labels) > 1 and self.examples(head, language):
                     plan.append((head, labels, columns))
             self._plan[language] = plan
@@ -252,6 +256,6 @@ class Model:
 def check_snapshot(header: dict[str, Any], base_id: str) -> None:
     """Raises Invalid unless the header is that of a model snapshot on the base `base_id`."""
     if header.get("kind") != "model":
-        raise Invalid("wrong_type", f'not a model snapshot: its kind is {header.get("kind")!r}')
+        raise Invalid("wrong_type", f"not a model snapshot: its kind is {header.get('kind')!r}")
     if header.get("base") != base_id:
-        raise Invalid("other_base", f'a model of the base {header.get("base")!r}; this one is {base_id!r}')
+        raise Invalid("other_base", f"a model of the base {header.get('base')!r}; this one is {base_id!r}")

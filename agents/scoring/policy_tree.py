@@ -128,7 +128,9 @@ def tree(data: bytes) -> Node:
         raise PolicyError(mark.line + 1 if mark else 1, f"this is not YAML: {problem}") from None
     except yaml.YAMLError as error:
         position = getattr(error, "position", 0)
-        raise PolicyError(text.count("\n", 0, position) + 1, f"this is not YAML: {str(error).splitlines()[0]}") from None
+        raise PolicyError(
+            text.count("\n", 0, position) + 1, f"this is not YAML: {str(error).splitlines()[0]}"
+        ) from None
 
 
 def _compose(text: str) -> Node:

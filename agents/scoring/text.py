@@ -48,7 +48,8 @@ _TABLE = _Table()
 # One byte a character is ten times faster than a dict a character, and nearly all English and French fits Latin-1.
 # NUL marks the few Latin-1 characters that fold to two letters; the soft hyphen is the only one that folds to nothing.
 _LATIN1 = bytes(
-    ord(folded) if len(folded) == 1 and folded.isascii() else 0 for folded in (_TABLE[code] or " " for code in range(256))
+    ord(folded) if len(folded) == 1 and folded.isascii() else 0
+    for folded in (_TABLE[code] or " " for code in range(256))
 )
 _LATIN1_NOTHING = bytes(code for code in range(256) if _TABLE[code] == "")
 
@@ -162,10 +163,10 @@ class Index:
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         key: list[str] = []
-        # Of run k: letters in it; last word start in it as (word, letters from there on); first word end as
+        # Of run k: letters in it; word starts in it as (word, letters before), "a agent" has two; first word end as
         # (word, letters up to there); words of its first and last letter.
         self._size: list[int] = []
-        self._begin: list[tuple[int, int] | None] = []
+        self._begin: list[tuple[tuple[int, int], ...]] = []
         self._close: list[tuple[int, int] | None] = []
         self._first: list[int] = []
         self._last: list[int] = []
@@ -177,25 +178,25 @@ class Index:
                 else:
                     key.append(letter)
                     self._size.append(1)
-                    self._begin.append(None)
+                    self._begin.append(())
                     self._close.append(None)
                     self._first.append(number)
                     self._last.append(number)
                     before = letter
                 self._last[-1] = number
                 if place == 0:
-                    # Counted from the front here, turned round when asked for: the run may still grow.
-                    self._begin[-1] = (number, self._size[-1] - 1)
+                    self._begin[-1] += ((number, self._size[-1] - 1),)
             if self._close[-1] is None:
                 self._close[-1] = (number, self._size[-1])
         self.key = "".join(key)
 
-    def span(self, begin: int, end: int) -> Span | None:
-        """The span of runs `begin` to `end`, or None where they do not begin and end with words."""
-        opening, closing = self._begin[begin], self._close[end - 1]
-        if opening is None or closing is None or closing[0] < opening[0]:
+    def span(self, begin: int, end: int, start: int = -1) -> Span | None:
+        """The span of runs `begin` to `end`, or None where they do not begin and end with words; `start` chooses among
+        several words that start in run `begin`."""
+        starts, closing = self._begin[begin], self._close[end - 1]
+        if not starts or closing is None or closing[0] < starts[start][0]:
             return None
-        first, last = opening[0], closing[0]
+        first, last = starts[start][0], closing[0]
         return Span(self.words[first].origins[0], self.words[last].end, first, last)
 
     def match(self, begin: int, runs: tuple[int, ...], ordinary: Collection[str]) -> Span | None:
@@ -204,15 +205,21 @@ class Index:
         Three letters or more in the text are a held key, whatever the phrase has. Two for one, or one for two in a
         long word, is a slip, unless the word as it stands is an `ordinary` one: "process" is not a slip for "procès".
         """
-        end = begin + len(runs)
-        span = self.span(begin, end)
+        for start in range(len(self._begin[begin]) - 1, -1, -1):
+            span = self._match(begin, runs, ordinary, start)
+            if span is not None:
+                return span
+        return None
+
+    def _match(self, begin: int, runs: tuple[int, ...], ordinary: Collection[str], start: int) -> Span | None:
+        span = self.span(begin, begin + len(runs), start)
         if span is None:
             return None
         for offset, wanted in enumerate(runs):
             at = begin + offset
             size = self._size[at]
             if offset == 0:
-                size -= self._begin[at][1]  # type: ignore[index]  # span() found it
+                size -= self._begin[at][start][1]
             if offset == len(runs) - 1:
                 size -= self._size[at] - self._close[at][1]  # type: ignore[index]
             if size == wanted or (size > 2 and size > wanted):

@@ -67,7 +67,9 @@ def test_a_base_for_other_features_is_refused(monkeypatch: pytest.MonkeyPatch) -
         Base.load(data)
 
 
-@pytest.mark.parametrize("spoil", [lambda d: b"", lambda d: d[:-9], lambda d: b"no" + d, lambda d: pack({"kind": "model"}, {})])
+@pytest.mark.parametrize(
+    "spoil", [lambda d: b"", lambda d: d[:-9], lambda d: b"no" + d, lambda d: pack({"kind": "model"}, {})]
+)
 def test_damaged_bytes_are_refused(spoil: object) -> None:
     with pytest.raises(Invalid):
         Base.load(spoil(fit(small(), lambda line: None).dump()))  # type: ignore[operator]
@@ -100,7 +102,9 @@ def test_the_shipped_base_is_small_and_names_its_sources(whole: Base) -> None:
         ("pouvez-vous me dire à quelle heure vous ouvrez demain", "fr", "abuse", "no"),
     ],
 )
-def test_the_shipped_base_judges_the_plainest_messages(whole: Base, text: str, language: str, head: str, label: str) -> None:
+def test_the_shipped_base_judges_the_plainest_messages(
+    whole: Base, text: str, language: str, head: str, label: str
+) -> None:
     scores = Model(whole).score(extract(text, None, language), language)
     assert scores[head].label == label
 

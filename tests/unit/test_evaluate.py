@@ -15,7 +15,10 @@ from agents.evaluate import evaluate, evaluate_stream, figures, label_of
 
 def alternating(count: int, head: str = "topic") -> list[dict[str, Any]]:
     pair = (("the parcel came late again", "delivery"), ("you charged my card twice", "billing"))
-    return [{"id": f"m{n}", "text": pair[n % 2][0], "language": "en", "labels": {head: pair[n % 2][1]}} for n in range(count)]
+    return [
+        {"id": f"m{n}", "text": pair[n % 2][0], "language": "en", "labels": {head: pair[n % 2][1]}}
+        for n in range(count)
+    ]
 
 
 def run(path: Path, *options: str) -> Result:
@@ -76,7 +79,11 @@ def test_figures_are_what_they_say() -> None:
     ("value", "head", "label"),
     [
         (["b", "a"], "topic", "a+b"),
-        (True, "spam", "yes"), (0, "spam", "no"), (3, "stars", "3"), ([], "topic", None), (None, "x", None),
+        (True, "spam", "yes"),
+        (0, "spam", "no"),
+        (3, "stars", "3"),
+        ([], "topic", None),
+        (None, "x", None),
     ],
 )
 def test_labels_of_any_taxonomy(value: Any, head: str, label: str | None) -> None:

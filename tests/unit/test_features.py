@@ -97,7 +97,9 @@ def test_what_was_read_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
     assert [extract(text, None, "en") for text in reversed(texts)] == first[::-1]
 
 
-@pytest.mark.parametrize("text", ["", "   \n", "\ud800", "\x00\x00", "!" * 9_999, "é" * 10_000, "你好" * 5_000, "' '' l'"])
+@pytest.mark.parametrize(
+    "text", ["", "   \n", "\ud800", "\x00\x00", "!" * 9_999, "é" * 10_000, "你好" * 5_000, "' '' l'"]
+)
 def test_hostile_text_has_features_too(text: str) -> None:
     for language in ("en", "fr", "other", "de"):
         found = extract(text, None, language)

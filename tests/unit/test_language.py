@@ -69,7 +69,9 @@ def test_few_words_claim_no_language_unless_it_is_sure(text: str) -> None:
     assert detect(text, None) == Language("other", False)
 
 
-@pytest.mark.parametrize(("text", "tag"), [("merci beaucoup", "fr"), ("thank you", "en"), ("remboursez mon colis", "fr")])
+@pytest.mark.parametrize(
+    ("text", "tag"), [("merci beaucoup", "fr"), ("thank you", "en"), ("remboursez mon colis", "fr")]
+)
 def test_few_words_that_only_one_language_has_are_sure(text: str, tag: str) -> None:
     assert detect(text, None) == Language(tag, True)
 
@@ -77,8 +79,12 @@ def test_few_words_that_only_one_language_has_are_sure(text: str, tag: str) -> N
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        ("", 0), ("don't stop", 3), ("j'attends 3 jours", 3), ("a@b.example see www.x.example", 1), 
-        ("#tag hello @you", 1), ("账户", 2),
+        ("", 0),
+        ("don't stop", 3),
+        ("j'attends 3 jours", 3),
+        ("a@b.example see www.x.example", 1),
+        ("#tag hello @you", 1),
+        ("账户", 2),
     ],
 )
 def test_words_are_counted_without_addresses_and_numbers(text: str, count: int) -> None:
