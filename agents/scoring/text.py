@@ -163,11 +163,11 @@ class Index:
     def __init__(self, words: list[Word]) -> None:
         self.words = words
         key: list[str] = []
-        # Of run k: letters in it; word starts in it as (word, letters before), "a agent" has two; first word end as
-        # (word, letters up to there); words of its first and last letter.
+        # Of run k: letters in it; word starts in it as (word, letters before), and word ends as (word, letters up
+        # to there): "a agent" has two starts in one run, "va à" two ends; words of its first and last letter.
         self._size: list[int] = []
         self._begin: list[tuple[tuple[int, int], ...]] = []
-        self._close: list[tuple[int, int] | None] = []
+        self._close: list[tuple[tuple[int, int], ...]] = []
         self._first: list[int] = []
         self._last: list[int] = []
         before = ""
@@ -179,24 +179,24 @@ class Index:
                     key.append(letter)
                     self._size.append(1)
                     self._begin.append(())
-                    self._close.append(None)
+                    self._close.append(())
                     self._first.append(number)
                     self._last.append(number)
                     before = letter
                 self._last[-1] = number
                 if place == 0:
                     self._begin[-1] += ((number, self._size[-1] - 1),)
-            if self._close[-1] is None:
-                self._close[-1] = (number, self._size[-1])
+            if word.letters:
+                self._close[-1] += ((number, self._size[-1]),)
         self.key = "".join(key)
 
-    def span(self, begin: int, end: int, start: int = -1) -> Span | None:
-        """The span of runs `begin` to `end`, or None where they do not begin and end with words; `start` chooses among
-        several words that start in run `begin`."""
-        starts, closing = self._begin[begin], self._close[end - 1]
-        if not starts or closing is None or closing[0] < starts[start][0]:
+    def span(self, begin: int, end: int, start: int = -1, close: int = 0) -> Span | None:
+        """The span of runs `begin` to `end`, or None where they do not begin and end with words; `start` and `close`
+        choose among several words that start in the first run, or end in the last."""
+        starts, ends = self._begin[begin], self._close[end - 1]
+        if not starts or not ends or ends[close][0] < starts[start][0]:
             return None
-        first, last = starts[start][0], closing[0]
+        first, last = starts[start][0], ends[close][0]
         return Span(self.words[first].origins[0], self.words[last].end, first, last)
 
     def match(self, begin: int, runs: tuple[int, ...], ordinary: Collection[str]) -> Span | None:
@@ -206,13 +206,16 @@ class Index:
         long word, is a slip, unless the word as it stands is an `ordinary` one: "process" is not a slip for "procès".
         """
         for start in range(len(self._begin[begin]) - 1, -1, -1):
-            span = self._match(begin, runs, ordinary, start)
-            if span is not None:
-                return span
+            for close in range(len(self._close[begin + len(runs) - 1])):
+                span = self._match(begin, runs, ordinary, start, close)
+                if span is not None:
+                    return span
         return None
 
-    def _match(self, begin: int, runs: tuple[int, ...], ordinary: Collection[str], start: int) -> Span | None:
-        span = self.span(begin, begin + len(runs), start)
+    def _match(
+        self, begin: int, runs: tuple[int, ...], ordinary: Collection[str], start: int, close: int
+    ) -> Span | None:
+        span = self.span(begin, begin + len(runs), start, close)
         if span is None:
             return None
         for offset, wanted in enumerate(runs):
@@ -221,7 +224,7 @@ class Index:
             if offset == 0:
                 size -= self._begin[at][start][1]
             if offset == len(runs) - 1:
-                size -= self._size[at] - self._close[at][1]  # type: ignore[index]
+                size -= self._size[at] - self._close[at][close][1]
             if size == wanted or (size > 2 and size > wanted):
                 continue
             for number in range(self._first[at], self._last[at] + 1):
