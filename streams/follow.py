@@ -97,12 +97,12 @@ class Follower:
     @staticmethod
     async def _seek_to_time(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since_ms: int) -> None:
         starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
-        for tp in partitions:
-            start = starts.get(tp)
-            if start is None:
-                await consumer.seek_to_end(tp)
-            else:
-                consumer.seek(tp, start.offset)
+        found = {tp: start.offset for tp, start in starts.items() if start is not None}
+        late = [tp for tp in partitions if tp not in found]
+        if late:
+            await consumer.seek_to_end(*late)  # all at once: each call waits for a fetch
+        for tp, offset in found.items():
+            consumer.seek(tp, offset)
 
     async def _read(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> None:
         for records in (await consumer.getmany(timeout_ms=timeout_ms, max_records=5000)).values():

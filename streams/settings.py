@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     record_rows: int = Field(20_000, ge=1, le=200_000, description="most rows in one ClickHouse insert")
     record_seconds: float = Field(1.0, gt=0, le=60, description="longest a row waits for its insert to fill")
     session_timeout: float = Field(
-        6.0, ge=1, description="seconds without heartbeat until Kafka gives a worker up; brokers refuse less than 6 by default"
+        6.0,
+        ge=1,
+        description="seconds without heartbeat until Kafka gives a worker up; brokers refuse less than 6 by default",
     )
     rebalance_timeout: float = Field(10.0, ge=1, description="seconds a worker has to join a rebalance")
     transaction_timeout: float = Field(10.0, ge=1, description="seconds until Kafka aborts an abandoned transaction")

@@ -102,7 +102,9 @@ class _MetadataRequest(Request[_Metadata]):
         self._topics = topics
 
     def build(self, request_struct_class: type[_Metadata]) -> _Metadata:
-        wanted: list[tuple[uuid.UUID, str, dict[int, bytes]]] = [(uuid.UUID(int=0), topic, {}) for topic in self._topics]
+        wanted: list[tuple[uuid.UUID, str, dict[int, bytes]]] = [
+            (uuid.UUID(int=0), topic, {}) for topic in self._topics
+        ]
         return request_struct_class(wanted, False, False, {})
 
 

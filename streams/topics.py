@@ -5,6 +5,7 @@ Owns: the list. Must never: change a topic that exists; it says what differs and
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -70,8 +71,19 @@ async def create(settings: Settings, *, timeout: float = 30.0) -> list[str]:
                 made.append(name)
             elif code != _EXISTS:
                 raise TocsinError(f"topic {name} cannot be created: {message or f'Kafka error {code}'}")
+        await _known(settings, client)
         await check(settings, client)
         return made
+
+
+async def _known(settings: Settings, client: AIOKafkaAdminClient) -> None:
+    """Waits, up to ten seconds, until the broker tells of new topics: it learns of them behind its controller."""
+    names = [settings.topic(topic.name) for topic in TOPICS]
+    for _ in range(100):
+        entries = await client.describe_topics(names)
+        if all(entry["error_code"] == 0 and entry["partitions"] for entry in entries):
+            return
+        await asyncio.sleep(0.1)
 
 
 def _new(settings: Settings, topic: Topic) -> NewTopic:

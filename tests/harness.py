@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +170,12 @@ async def wait_values(
         await asyncio.sleep(0.05)
 
 
-async def produce(settings: Settings, topic: str, records: list[tuple[str | None, Any]]) -> None:
+def at_least(count: int) -> Callable[[list[dict[str, Any]]], bool]:
+    """For `wait_values`."""
+    return lambda found: len(found) >= count
+
+
+async def produce(settings: Settings, topic: str, records: Sequence[tuple[str | None, Any]]) -> None:
     """Sends (key, value) records; a value that is not bytes or None becomes JSON."""
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, max_request_size=4_000_000, enable_idempotence=True)
     await producer.start()

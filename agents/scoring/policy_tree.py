@@ -143,8 +143,9 @@ def _compose(text: str) -> Node:
             raise PolicyError(line, "a second document begins here, a policy is one document")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise PolicyError(line, "anchors and aliases (& and *) are not allowed in a policy")
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise PolicyError(line, f"the tag {event.tag} is not allowed in a policy")
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!"):
+            raise PolicyError(line, f"the tag {tag} is not allowed in a policy")
         if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             open_nodes.pop()
             keys.pop()

@@ -42,7 +42,10 @@ SOURCES: dict[str, dict[str, str]] = {
     },
     "mlma_en_fr": {"from": "HKUST-KnowComp/MLMA_hate_speech", "licence": "MIT, Copyright (c) 2019 HKUST-KnowComp"},
     "bootstrap": {"from": "agents/training/bootstrap/, this repository", "licence": "Apache-2.0"},
-    "bootstrap_test": {"from": "agents/training/bootstrap_en.jsonl and bootstrap_fr.jsonl, here", "licence": "Apache-2.0"},
+    "bootstrap_test": {
+        "from": "agents/training/bootstrap_en.jsonl and bootstrap_fr.jsonl, here",
+        "licence": "Apache-2.0",
+    },
 }
 
 
@@ -57,7 +60,9 @@ _EMOTIONS = {
     "love": "joy", "amusement": "joy", "neutral": "none",
 }  # fmt: skip
 _GOOD = _words("""admiration approval gratitude love joy amusement optimism excitement caring pride relief""")
-_BAD = _words("""annoyance disapproval anger sadness disappointment disgust fear remorse embarrassment nervousness grief""")
+_BAD = _words(
+    """annoyance disapproval anger sadness disappointment disgust fear remorse embarrassment nervousness grief"""
+)
 _BANKING = {
     "billing": """Refund_not_showing_up automatic_top_up balance_not_updated_after_bank_transfer
         balance_not_updated_after_cheque_or_cash_deposit card_payment_fee_charged card_payment_wrong_exchange_rate
@@ -201,5 +206,7 @@ def bootstrap() -> Iterator[Example]:
         for language in ("en", "fr"):
             for row in rows(here / name.format(language)):
                 labels = {head: row["labels"][head] for head in HEADS}
-                named = {head: ("no", "yes")[value] if isinstance(value, bool) else value for head, value in labels.items()}
+                named = {
+                    head: ("no", "yes")[value] if isinstance(value, bool) else value for head, value in labels.items()
+                }
                 yield Example(source, row["text"], language, named, source == "bootstrap_test")

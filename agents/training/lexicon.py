@@ -66,7 +66,9 @@ def listed(folder: Path) -> dict[str, float]:
 
 def _table(values: dict[str, float], step: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Ids as differences (they compress), values rounded to `step`; near nothing is left out."""
-    rows = sorted((feature_id(name), round(value / step) * step) for name, value in values.items() if abs(value) >= step)
+    rows = sorted(
+        (feature_id(name), round(value / step) * step) for name, value in values.items() if abs(value) >= step
+    )
     ids = np.array([row[0] for row in rows], dtype="<u8")
     return np.diff(ids, prepend=np.uint64(0)), np.array([row[1] for row in rows], dtype="<f4")
 

@@ -75,7 +75,9 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
         weight = _balance([data[place] for place in mine], gold, 0.8 if head in BINARY_HEADS else 0.5)
         for label in outputs(head, labels):
             say(f"{head}: {label} ({len(mine):,} texts)")
-            model = LogisticRegression(C=STRENGTH[head], solver="liblinear", random_state=20260101, max_iter=200, tol=1e-3)
+            model = LogisticRegression(
+                C=STRENGTH[head], solver="liblinear", random_state=20260101, max_iter=200, tol=1e-3
+            )
             model.fit(matrix, np.array([value == label for value in gold]), sample_weight=weight)
             found = model.coef_[0]
             found[np.abs(found) < PRUNED] = 0.0
@@ -94,7 +96,9 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
 def fit_and_measure(data: list[Example], say: Say) -> Base:
     """The base that ships: measured without the repository's own test set, then fitted with it."""
     measured = fit(data, say)
-    base = fit([each._replace(held_out=False) if each.source == "bootstrap_test" else each for each in data], say, None, False)
+    base = fit(
+        [each._replace(held_out=False) if each.source == "bootstrap_test" else each for each in data], say, None, False
+    )
     base.metrics = measured.metrics
     base.provenance["measured"] = f"on what was held out, by {measured.id}: the same without bootstrap_test"
     return base
@@ -159,7 +163,9 @@ def measure(base: Base, data: list[Example], seen: list[Features]) -> dict[str, 
     for (head, language, source), pairs in sorted(gold.items()):
         figures = agreement(pairs)
         if head in BINARY_HEADS and len({label for label, _ in pairs}) == 2:
-            figures["auc"] = round(float(roc_auc_score([label == "yes" for label, _ in pairs], yes[head, language, source])), 4)
+            figures["auc"] = round(
+                float(roc_auc_score([label == "yes" for label, _ in pairs], yes[head, language, source])), 4
+            )
         metrics.setdefault(head, {}).setdefault(language, {})[source] = figures
     return metrics
 
@@ -211,6 +217,8 @@ def table(base: Base) -> str:
     for head, by_language in base.metrics.items():
         for language, by_source in by_language.items():
             for source, f in by_source.items():
-                figures = f"{f['n']:,} | {f['accuracy']:.3f} | {f['macro_f1']:.3f} | {f['majority']:.3f} | {f.get('auc', '')}"
+                figures = (
+                    f"{f['n']:,} | {f['accuracy']:.3f} | {f['macro_f1']:.3f} | {f['majority']:.3f} | {f.get('auc', '')}"
+                )
                 lines.append(f"| {head} | {language} | {source} | {figures} |")
     return "\n".join(lines)

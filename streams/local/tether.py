@@ -35,7 +35,7 @@ def _main(parent: int, argv: list[str]) -> None:
         os._exit(1)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would pass that on
     try:
-        os.execvp(argv[0], argv)
+        os.execvp(argv[0], argv)  # noqa: S606  # no shell is meant
     except OSError as error:
         print(f"{argv[0]}: {error.strerror}", file=sys.stderr)
         os._exit(127)

@@ -16,7 +16,7 @@ from agents.scoring.learner import Learner
 from schemas.learning import Lesson, ModelUpdate
 from schemas.reading import read
 from streams.settings import Settings
-from tests.harness import Worker, message, produce, read_all, tocsin, values, wait_values
+from tests.harness import Worker, at_least, message, produce, read_all, tocsin, values, wait_values
 
 pytestmark = pytest.mark.integration
 
@@ -69,9 +69,7 @@ async def test_a_correction_changes_the_next_like_message_on_every_worker(prepar
                 prepared, "messages", [message(n, TEXT, customer_id=f"c{n}") for n in range(number, number + 24)]
             )
             number += 24
-            found = await wait_values(
-                prepared, "decisions", lambda found, want=number: len(found) == want, "later decisions"
-            )
+            found = await wait_values(prepared, "decisions", at_least(number), "later decisions")
             after = [one for one in found if one["model_version"] == version]
             if {one["source"]["partition"] for one in after} == {0, 1, 2, 3}:
                 break
@@ -183,7 +181,7 @@ async def test_a_learner_killed_again_and_again_comes_back_to_the_same_weights(
         for turn in range(3):
             await produce(prepared, "feedback", entries[turn * 100 : (turn + 1) * 100])
             wanted = turn * 100 + 30
-            await wait_values(prepared, "lessons", lambda found, want=wanted: len(found) >= want, "some lessons")
+            await wait_values(prepared, "lessons", at_least(wanted), "some lessons")
             worker.signal(signal.SIGKILL)
             worker.process.wait()
             worker = Worker(prepared, "learn", folder=tmp_path, TOCSIN_CHUNK_RECORDS="7")

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from streams.settings import Settings
-from tests.harness import Worker, message, produce, read_all, tocsin, values, wait_values
+from tests.harness import Worker, at_least, message, produce, read_all, tocsin, values, wait_values
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +55,7 @@ async def test_every_message_is_decided_once_and_in_order_though_a_worker_is_kil
         second.stop()
     assert Counter(one["message_id"] for one in decisions) == Counter(f"m{number}" for number in range(count))
     records = await read_all(prepared, "decisions")
-    inputs = {record.key: [] for record in records}
+    inputs: dict[bytes, list[int]] = {record.key: [] for record in records}
     for record in records:
         decision = json.loads(record.value)
         assert record.partition == decision["source"]["partition"]
@@ -225,9 +225,7 @@ async def test_a_policy_pushed_while_running_is_in_force_from_the_next_message_o
         while True:
             number += 1
             await produce(prepared, "messages", [message(number, CALM)])
-            decisions = await wait_values(
-                prepared, "decisions", lambda found, want=number: len(found) == want, "decisions"
-            )
+            decisions = await wait_values(prepared, "decisions", at_least(number), "decisions")
             versions = [one["policy_version"] for one in decisions]
             if version in versions:
                 break

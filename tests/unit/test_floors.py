@@ -22,10 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.scoring.floor_rules import compile_rules
-from agents.scoring.phrases import GAP
 from agents.scoring.floors import FloorHit, FloorMatcher
 from agents.scoring.own_words import own_words
-from agents.scoring.phrases import PhraseError, expand
+from agents.scoring.phrases import GAP, PhraseError, expand
 from agents.scoring.policy import Floor, Floors, Policy, Sentence, WholeMessage, Wording, WrittenPhrase, parse
 
 steady = settings(derandomize=True, deadline=None, max_examples=1_500, database=None)
