@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types format chromium schemas lock clean
+.PHONY: help setup demo up test lint types format tools schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -25,11 +25,11 @@ demo: setup ## everything on this machine, with messages that play along, until 
 up: setup ## the same stack, waiting for your messages
 	$(BIN)/tocsin up
 
-test: setup chromium ## all tests, on real Kafka, the real ClickHouse engine and a real browser
+test: setup tools ## all tests, on real Kafka, the real ClickHouse engine and a real browser
 	$(BIN)/python -m pytest
 
-chromium:
-	@sh tests/browser/chromium.sh
+tools:
+	@sh tests/tools.sh
 
 lint: setup ## style, and generated files that drifted
 	$(BIN)/ruff check .

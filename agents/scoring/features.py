@@ -20,7 +20,7 @@ FEATURES_VERSION = "1"
 MAX_CHARACTERS = 10_000
 """Characters that are read, subject included (contract: the models' share of a text)."""
 LENGTH = 4.0
-"""Square root of the word features' sum of squares: 16 a text (notes/cold-start.md)."""
+"""Square root of the word features' sum of squares: 16 a text (docs/learning.md)."""
 
 _CACHE_WORDS = 200_000
 _CACHE_CHARACTERS = 40
@@ -53,7 +53,7 @@ most"""),
 carrément grave"""),
 }
 NEGATION_REACH = 4
-"""Words after a negation that it turns (notes/cold-start.md)."""
+"""Words after a negation that it turns (docs/learning.md)."""
 NEGATED = -0.7
 INTENSIFIED = 1.3
 

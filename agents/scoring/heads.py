@@ -55,7 +55,7 @@ Scores = dict[str, HeadScores]
 
 
 def sigmoid(logit: float) -> float:
-    """1 / (1 + e**-logit), without overflow; `math.exp`, for `numpy.exp` gives other bits (notes/river.md E6)."""
+    """1 / (1 + e**-logit), without overflow; `math.exp`, for `numpy.exp` gives other bits (docs/libraries.md)."""
     if logit >= 0.0:
         return 1.0 / (1.0 + exp(-logit))
     small = exp(logit)
