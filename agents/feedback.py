@@ -152,11 +152,12 @@ def rings(before: Priority, was_asked: bool, after: Priority) -> tuple[Change, l
         was_asked: whether the message also stood in `review`.
         after: the priority now.
     """
+    if before == after:
+        # Nothing rings louder or softer; but whoever was asked need not answer any more.
+        return ("withdrawn", ["review"]) if was_asked else None
     topics = [f"priority.{priority}" for priority in dict.fromkeys((before, after)) if priority in FLAGGED]
     if was_asked:
         topics.append("review")
-    if not topics or (before == after and not was_asked):
-        return None
     if after not in FLAGGED:
         return "withdrawn", topics
     return ("raised" if after < before else "lowered"), topics

@@ -21,7 +21,7 @@ from agents.handout import PolicyHandout, load_base
 from agents.scoring.learner import Learner
 from agents.scoring.policy import Policy
 from schemas.arrays import unpack
-from schemas.base import Invalid, Priority, quoted, timestamp
+from schemas.base import MAX_OUTPUT_BYTES, Invalid, Priority, quoted, timestamp
 from schemas.decision import Decision, encode
 from schemas.learning import Lesson
 from schemas.people import Feedback, read_feedback
@@ -196,6 +196,7 @@ class Learn(GroupRole):
         for one in accepted:
             metrics.LESSONS.labels(one.lesson.kind).inc()
             metrics.FEEDBACK_SECONDS.observe(max(now - one.record.timestamp, 0.0) / 1000)
+        metrics.MODEL_OFFSET.labels(self.name).set(self._learner.offset)
         self.count(messages=len(chunk.records), lessons=len(accepted))
         await self._maybe_snapshot(chunk.tp)
 
@@ -233,8 +234,12 @@ class Learn(GroupRole):
         if update is not None:
             trace = trace_of(one.record.headers)
             headers = cloud_event("tocsin.model-update.v1", SOURCE, self._learner.version, one.lesson.at, trace)
-            base = self._learner.base.id.encode()
-            outputs.add(self.settings.topic("model-updates"), 0, base, encode(update), headers)
+            base, value = self._learner.base.id.encode(), encode(update)
+            if len(value) > MAX_OUTPUT_BYTES:
+                # Taking much back changes much: scorers wait for the snapshot that follows at once.
+                self._snapshot_offset = -SNAPSHOT_LESSONS
+                return
+            outputs.add(self.settings.topic("model-updates"), 0, base, value, headers)
 
     def _ring(self, one: _Accepted, outputs: Outputs) -> None:
         """The human's decision, or the replaced one anew, with its alerts."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.base import Id, Invalid, LanguageTag, Name, Priority, Text, Timestamp, quoted
+from schemas.base import MAX_TEXT, Id, Invalid, LanguageTag, Name, Priority, Text, Timestamp, quoted
 from schemas.decision import DecidedBy, Source, Status
 from schemas.reading import convert, json_object
 
@@ -101,7 +101,10 @@ def read_feedback(data: bytes | None) -> Feedback:
 
 
 def feedback_of(fields: dict[str, Any]) -> Feedback:
-    """Feedback from its decoded JSON object; see `read_feedback`."""
+    """Feedback from its decoded JSON object; see `read_feedback`. A text is cut as a message's is."""
+    text = fields.get("text")
+    if isinstance(text, str) and len(text) > MAX_TEXT:
+        fields = {**fields, "text": text[:MAX_TEXT]}
     feedback = convert(fields, Feedback)
     if feedback.kind == "retract":
         if feedback.retracts is None:

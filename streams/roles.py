@@ -34,6 +34,7 @@ class GroupRole:
         self._counts: dict[str, int] = {}
         self._reported_at = time.monotonic()
         self._reached: dict[TopicPartition, int] = {}
+        self._clear_at = time.time()
 
     async def start(self) -> None:
         """Joins the group."""
@@ -99,9 +100,13 @@ class GroupRole:
             return 0, 0.0
         backlog = await self.app.consumer.backlog()
         behind = {tp: end - position for tp, (position, end) in backlog.items() if end > position}
-        now = time.time() * 1000
-        ages = [now - self._reached[tp] for tp in behind if tp in self._reached]
-        return sum(behind.values()), max(ages, default=0.0) / 1000
+        now = time.time()
+        if not behind:
+            self._clear_at = now
+            return 0, 0.0
+        # The oldest record not taken came after the last one taken, and after the last time there was none.
+        ages = [now - self._reached[tp] / 1000 for tp in behind if tp in self._reached]
+        return sum(behind.values()), min(max(ages, default=now - self._clear_at), now - self._clear_at)
 
 
 def percentile(ordered: list[float], share: float) -> float | None:

@@ -48,7 +48,7 @@ def test_score_decides_in_order_and_sends_what_is_broken_to_standard_error(alone
     assert decisions[0]["source"] == {"topic": "in.jsonl.gz", "partition": 0, "offset": 0}
     assert decisions[2]["truncated"] == "text"
     assert [(one["offset"], one["error"]) for one in letters] == [(1, "not_json"), (6, "wrong_type")]
-    assert letters[1]["detail"] == 'field "id" is 5, must be a string'
+    assert letters[1]["detail"] == 'field "id" is 5, must be a string of 1 to 256 characters'
 
 
 def test_score_reads_standard_input(alone: Settings) -> None:

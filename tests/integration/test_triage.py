@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from streams.settings import Settings
+from streams.local import jars
+from streams.local.broker import Broker
+from streams.settings import Settings, load
 from tests.harness import Worker, at_least, message, produce, read_all, tocsin, values, wait_values
 
 pytestmark = pytest.mark.integration
@@ -276,3 +278,21 @@ async def test_a_port_in_use_is_named_with_its_setting(prepared: Settings, tmp_p
         assert "TOCSIN_HTTP_PORT" in second.text()
     finally:
         worker.stop()
+
+
+async def test_stops_within_ten_seconds_though_kafka_is_gone(tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "kafka", jars.ensure(load().cache_folder))
+    await broker.start()
+    try:
+        await broker.wait_ready()
+        alone = load(kafka=broker.address, data=tmp_path, clickhouse=f"chdb://{tmp_path / 'ch'}", partitions=4)
+        await ready(alone)
+        workers = [
+            await asyncio.to_thread(Worker, alone, role, folder=tmp_path) for role in ("triage", "learn", "record")
+        ]
+    finally:
+        await broker.stop()
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+    statuses = await asyncio.gather(*(asyncio.to_thread(worker.process.wait, 10) for worker in workers))
+    assert statuses == [0, 0, 0], [worker.text()[-500:] for worker in workers]
