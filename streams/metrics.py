@@ -27,9 +27,7 @@ ASSIGNED_PARTITIONS = Gauge("tocsin_assigned_partitions", "Partitions this worke
 LAG_RECORDS = Gauge("tocsin_lag_records", "Records not yet taken, summed over partitions", ["role"])
 LAG_SECONDS = Gauge("tocsin_lag_seconds", "Age of the oldest record not yet taken", ["role"])
 MODEL_OFFSET = Gauge("tocsin_model_lesson_offset", "Lesson offset of the model in use", ["role"])
-MODEL_STALENESS_SECONDS = Gauge(
-    "tocsin_model_staleness_seconds", "Delay of the last model update applied", ["role"]
-)
+MODEL_STALENESS_SECONDS = Gauge("tocsin_model_staleness_seconds", "Delay of the last model update applied", ["role"])
 LESSONS = Counter("tocsin_lessons_total", "Lessons learned", ["kind"])
 FEEDBACK_SECONDS = Histogram(
     "tocsin_feedback_seconds", "From a feedback's arrival at Kafka to its committed lesson", buckets=_SECONDS
