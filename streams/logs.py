@@ -23,6 +23,8 @@ _QUIET = {
     "mode": "error",
     "streams": "error",  # Faust's services log under the module of their subclass; our own loggers are `tocsin.*`
     "aiohttp.access": "warning",
+    "clickhouse_connect": "critical",  # what fails there is told by whoever asked
+    "urllib3": "error",
     "asyncio": "error",
 }
 """Libraries that log each step of each rebalance; their errors still come through."""

@@ -12,6 +12,7 @@ import orjson
 from agents import policies
 from agents.handout import load_base
 from agents.inputs import cut, lines
+from agents.recording import Away, Refused
 from agents.recording.sink import Sink
 from agents.scoring.base import Base
 from agents.scoring.heads import Model
@@ -95,6 +96,10 @@ async def _incoming(settings: Settings, past: Decision, message_file: str | None
             "ORDER BY _offset = {offset:UInt64} DESC LIMIT 1",
             {"id": past.message_id, "revision": past.revision, "offset": past.source.offset},
         )
+    except (Away, Refused) as error:
+        raise TocsinError(
+            f"message {past.message_id} cannot be read from ClickHouse ({error}); give it with --message"
+        ) from None
     finally:
         await sink.close()
     if not rows:
