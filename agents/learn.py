@@ -26,7 +26,7 @@ from schemas.decision import Decision, encode
 from schemas.learning import Lesson
 from schemas.people import Feedback, read_feedback
 from schemas.reading import read
-from streams import metrics
+from streams import metrics, topics
 from streams.app import ChunkApp
 from streams.chunks import Chunk
 from streams.follow import Record, read_to_end
@@ -89,6 +89,7 @@ class Learn(GroupRole):
 
     async def start(self) -> None:
         """The last snapshot, then every lesson; only then the group."""
+        await topics.check(self.settings)
         self._policy = await self._policies.start()
         await self._restore()
         await self._catch_up()
@@ -250,10 +251,10 @@ class Learn(GroupRole):
         alerts.add_decision(outputs, self.settings, decision, partition, SOURCE, trace)
         ringing = rings(one.before, one.was_asked, decision.priority)
         if ringing is not None:
-            change, topics = ringing
+            change, names = ringing
             message = message_of(one.feedback, decision)
             rung = alerts.alert(decision, message, policy, time.time_ns() // 1_000_000, change)
-            alerts.ring(outputs, self.settings, rung, partition, SOURCE, trace, topics)
+            alerts.ring(outputs, self.settings, rung, partition, SOURCE, trace, names)
 
     # --- snapshots and figures
 

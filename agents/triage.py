@@ -20,7 +20,7 @@ from agents.scoring.judge import Judge
 from schemas.base import Invalid, timestamp
 from schemas.decision import Decision, Source
 from schemas.message import read_message
-from streams import metrics
+from streams import metrics, topics
 from streams.app import ChunkApp
 from streams.chunks import Chunk
 from streams.errors import TocsinError
@@ -63,7 +63,12 @@ class Triage(GroupRole):
         )
 
     async def start(self) -> None:
-        """Model and policy first: no message is judged by half of them."""
+        """Model and policy first: no message is judged by half of them.
+
+        Raises:
+            TocsinError: topics are missing or their partition counts are unequal.
+        """
+        await topics.check(self.settings)
         await self._models.start()
         self._judge = Judge(await self._policies.start(), self._models.model)
         await super().start()

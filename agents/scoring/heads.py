@@ -8,6 +8,7 @@ Owns: those weights and the one order of adding them up. Must never: learn; read
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from math import exp
 from typing import Any, NamedTuple
@@ -78,6 +79,15 @@ def _scored(head: str, labels: tuple[str, ...], columns: list[int], logits: list
     return HeadScores(labels, own, normalised(own))
 
 
+@dataclass(slots=True)
+class _Last:
+    """What was computed of the last features."""
+
+    features: Features
+    logits: list[float]
+    names: list[str] | None = None
+
+
 class Model:
     """A base and what was learned since, at one lesson offset. Not safe to change while another thread scores."""
 
@@ -96,6 +106,7 @@ class Model:
         self._seen: dict[tuple[str, str], int] = {}
         self._languages: dict[str, dict[str, int]] = {}
         self._plan: dict[str, list[tuple[str, tuple[str, ...], list[int]]]] = {}
+        self._last: _Last | None = None
 
     @property
     def version(self) -> str:
@@ -135,6 +146,20 @@ class Model:
         return plan
 
     def _logits(self, features: Features) -> list[float]:
+        """Logits of every column; a message's accounts follow its scores, so the last ones are kept until a change."""
+        if self._last is None or self._last.features is not features:
+            self._last = _Last(features, self._added(features))
+        return self._last.logits
+
+    def _names(self, features: Features) -> list[str]:
+        self._logits(features)
+        last = self._last
+        assert last is not None  # set by _logits
+        if last.names is None:
+            last.names = features.names
+        return last.names
+
+    def _added(self, features: Features) -> list[float]:
         ids, values = features.ids, features.values
         said = self.base.logits(ids, values)
         learned = gathered(self._index, self._weights, ids, values) + self._bias
@@ -172,7 +197,7 @@ class Model:
         trust = float(self._trust[column])
         bias = float(self._bias[column]) + (trust * self.base.bias[column] if inside else 0.0)
         found: dict[str, float] = {}
-        for name, feature, value in zip(features.names, features.ids, features.values, strict=True):
+        for name, feature, value in zip(self._names(features), features.ids, features.values, strict=True):
             weight = 0.0
             if inside and (row := self.base.index.get(feature)) is not None:
                 weight = trust * float(self.base.weights[row, column])
@@ -198,6 +223,7 @@ class Model:
             self._take(head, change)
         self.offset = update.to_offset
         self._plan.clear()
+        self._last = None
         return Applied.APPLIED
 
     def restore(self, snapshot: bytes) -> None:

@@ -54,7 +54,8 @@ def weigh(
     margin = policy.thresholds.margin
     for name, head in HEADS.items():
         value = getattr(likely, name)
-        if value is None:
+        # Too far from every threshold of its own to cross one by a margin.
+        if value is None or all(abs(value - limit) > margin for limit in _limits(name, policy)):
             continue
         for moved in (max(value - margin, 0.0), min(value + margin, 1.0)):
             other, _ = _raised(_with(likely, name, moved), floored, policy, visibility, reach)
@@ -63,6 +64,16 @@ def weigh(
                 break
     by_rule = floored and floor <= model
     return Verdict(priority, "rule" if by_rule else "model", heads, tuple(unsure), _spam(likely, floored, policy))
+
+
+def _limits(name: str, policy: Policy) -> tuple[float, ...]:
+    limits = policy.thresholds
+    return {
+        "urgency": (limits.urgency_p1, limits.urgency_p2),
+        "anger": (limits.anger_p2,),
+        "abuse": (limits.abuse_p2,),
+        "spam": (limits.spam,),
+    }[name]
 
 
 def _raised(

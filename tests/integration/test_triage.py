@@ -252,6 +252,9 @@ async def test_topics_that_are_missing_or_uneven_are_named_with_the_mend(setting
     sentence = done.stderr.decode().strip().splitlines()[-1]
     assert settings.topic("decisions") in sentence
     assert "2 partitions, must have 4" in sentence
+    uneven = Worker(settings, "triage", folder=tmp_path, ready=False)
+    assert await asyncio.to_thread(uneven.process.wait, 60) == 1
+    assert "2 partitions, must have 4" in uneven.text()
 
 
 def test_kafka_that_is_away_is_named_with_its_setting(settings: Settings, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from importlib.resources import files
 from typing import Any
 
@@ -14,7 +15,7 @@ from agents.scoring.heads import Model
 from agents.scoring.judge import Judge
 from agents.scoring.policy import Policy, parse
 from agents.scoring.priority import Likely, weigh
-from schemas.base import milliseconds, timestamp
+from schemas.base import PRIORITIES, milliseconds, timestamp
 from schemas.decision import Decision, Source
 from schemas.message import message_of
 
@@ -202,3 +203,23 @@ def test_alerts_of_a_conversation_share_a_group(judge: Judge, policy: Policy) ->
 
     assert group(id="a", conversation_id="x") == group(id="b", conversation_id="x")
     assert group(id="a") != group(id="b")
+
+
+def test_abstention_is_what_moving_each_probability_by_the_margin_says(policy: Policy) -> None:
+    """The short cut for probabilities far from their thresholds changes nothing."""
+    rng = random.Random(20261122)
+    margin = policy.thresholds.margin
+    for _ in range(3000):
+        names = ("urgency", "anger", "abuse", "spam")
+        values = {name: rng.choice((None, rng.random(), rng.choice((0.6, 0.65, 0.7, 0.8, 0.9)))) for name in names}
+        floor = rng.choice(PRIORITIES)
+        floored = floor != "p3"
+        here = weigh(Likely(**values), floor, floored, policy, "private", None)
+        for name, head in zip(names, ("urgency", "emotion", "abuse", "spam"), strict=True):
+            value = values[name]
+            moved = [] if value is None else [max(value - margin, 0.0), min(value + margin, 1.0)]
+            others = {
+                weigh(Likely(**{**values, name: one}), floor, floored, policy, "private", None).priority
+                for one in moved
+            }
+            assert (head in here.unsure) == (not others <= {here.priority})
