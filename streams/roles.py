@@ -83,7 +83,8 @@ class GroupRole:
         metrics.LAG_RECORDS.labels(self.name).set(lag)
         metrics.LAG_SECONDS.labels(self.name).set(lag_seconds)
         consumer = self.app.consumer
-        idle = now - consumer.last_chunk_at if lag and self.ready else 0.0
+        # A chunk in hand is work: a recorder may rightly wait for hours until ClickHouse is back.
+        idle = now - consumer.last_chunk_at if lag and self.ready and not consumer.in_hand else 0.0
         return {
             **counts,
             "seconds": round(elapsed, 3),

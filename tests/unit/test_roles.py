@@ -1,0 +1,50 @@
+"""A role's figures: lag, latencies, and when it counts as stuck."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from streams.roles import GroupRole, percentile
+from streams.settings import load
+
+TP = TopicPartition("messages", 0)
+
+
+def role(position: int, end: int, *, in_hand: set[TopicPartition], quiet_seconds: float) -> GroupRole:
+    """A role that took its last chunk so long ago."""
+
+    async def backlog() -> dict[TopicPartition, tuple[int, int]]:
+        return {TP: (position, end)}
+
+    consumer: Any = SimpleNamespace(backlog=backlog, in_hand=in_hand, last_chunk_at=time.monotonic() - quiet_seconds)
+    one = GroupRole(load(), SimpleNamespace())  # type: ignore[arg-type]  # no alarm is raised here
+    one.name = "record"
+    one.app = SimpleNamespace(consumer=consumer, ready=True)  # type: ignore[assignment]
+    return one
+
+
+async def test_records_to_take_and_nothing_in_hand_for_long_is_stuck() -> None:
+    figures = await role(5, 9, in_hand=set(), quiet_seconds=100).figures()
+    assert figures["lag_records"] == 4
+    assert figures["stuck_seconds"] >= 100
+
+
+async def test_waiting_with_a_chunk_in_hand_is_not_stuck() -> None:
+    figures = await role(5, 9, in_hand={TP}, quiet_seconds=4000).figures()
+    assert figures["stuck_seconds"] == 0
+
+
+async def test_nothing_to_take_is_not_stuck_and_reads_zero() -> None:
+    figures = await role(9, 9, in_hand=set(), quiet_seconds=4000).figures()
+    assert (figures["lag_records"], figures["lag_seconds"], figures["stuck_seconds"]) == (0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.5, 3.0), (0.99, 5.0), (0.0, 1.0)])
+def test_a_percentile_is_one_of_the_values(share: float, expected: float) -> None:
+    assert percentile([1.0, 2.0, 3.0, 4.0, 5.0], share) == expected
+    assert percentile([], share) is None
