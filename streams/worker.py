@@ -141,7 +141,11 @@ class Worker:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         process = {"memory_bytes": memory_bytes(), "cpu_seconds": usage.ru_utime + usage.ru_stime}
         for role in self._roles:
-            figures = await role.figures()
+            try:
+                figures = await role.figures()
+            except Exception as error:  # figures asked for in the middle of a rebalance must not end the worker
+                log.warning("no figures of %s: %r", role.name, error)
+                continue
             if figures.get("stuck_seconds", 0) > STUCK_SECONDS:
                 leave(f"{role.name} has records to take and took none for {figures['stuck_seconds']:.0f} s")
             health.report("worker_metrics", figures={"role": role.name, "worker": component, **figures, **process})
