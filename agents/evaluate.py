@@ -7,17 +7,16 @@ Owns: the protocol and its figures. Must never: show the learner a label before 
 
 from __future__ import annotations
 
-import gzip
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 import orjson
 
+from agents.inputs import lines
 from agents.scoring import base as bases
 from agents.scoring.base import Base
 from agents.scoring.features import Features, extract
@@ -155,16 +154,14 @@ def figures(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     }
 
 
-def read_labelled(name: str, lines: Iterable[bytes], head: str) -> Iterator[dict[str, Any]]:
-    """The messages of JSONL lines.
+def read_labelled(name: str, numbered: Iterable[tuple[int, bytes]], head: str) -> Iterator[dict[str, Any]]:
+    """The messages of JSONL lines, numbered from 0.
 
     Raises:
         Invalid: a line that is no message; says file and line.
     """
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{name} line {number}"
+    for number, line in numbered:
+        where = f"{name} line {number + 1}"
         try:
             message = orjson.loads(line)
         except orjson.JSONDecodeError as error:
@@ -184,12 +181,6 @@ def read_labelled(name: str, lines: Iterable[bytes], head: str) -> Iterator[dict
         yield message
 
 
-def _opened(name: str) -> IO[bytes]:
-    if name == "-":
-        return sys.stdin.buffer
-    return gzip.open(name, "rb") if name.endswith(".gz") else open(name, "rb")  # type: ignore[return-value]
-
-
 @click.command()
 @click.argument("file", metavar="FILE")
 @click.option("--head", required=True, help=f"The label asked for: {', '.join(HEADS)}, or any name under `labels`.")
@@ -206,16 +197,13 @@ def evaluate(file: str, head: str, delay: int, out: Path | None, base: str) -> N
     """Predicts each labelled message of FILE (JSONL, .gz, or -), learns its label N messages later, prints figures as JSON."""
     try:
         start = Base.load(bases.shipped()) if base == "shipped" else Base.none()
-        with _opened(file) as lines:
-            messages = _counted(read_labelled(file, lines, head))
-            if out is None:
-                found = evaluate_stream(messages, head, delay, start)
-            else:
-                with out.open("wb") as sink:
-                    found = evaluate_stream(
-                        messages, head, delay, start, lambda row: sink.write(orjson.dumps(row) + b"\n")
-                    )
-    except (OSError, EOFError, Invalid) as error:
+        messages = _counted(read_labelled(file, lines(file), head))
+        if out is None:
+            found = evaluate_stream(messages, head, delay, start)
+        else:
+            with out.open("wb") as sink:
+                found = evaluate_stream(messages, head, delay, start, lambda row: sink.write(orjson.dumps(row) + b"\n"))
+    except (OSError, Invalid) as error:
         raise click.ClickException(str(error)) from None
     if not found["n"]:
         raise click.ClickException(f'{file}: no message has a label "labels.{head}"')
