@@ -34,6 +34,8 @@ _CLAUSE_END = re.compile(r"[,.;:!?\n]")
 _SENTENCE_END = re.compile(r"[.!?;](?:\s|$)|\n[ \t\r]*\n")
 _NEGATION_WORDS = 6
 _WHOLE_WORDS = 400
+# Runs without spaces that are remembered, and the longest of them: they save time, and cost 10 MB when full.
+_RUNS, _RUN_CHARACTERS = 30_000, 40
 
 
 class FloorHit(NamedTuple):
@@ -44,6 +46,16 @@ class FloorHit(NamedTuple):
     start: int
     end: int
     priority: str
+
+
+class _Run(NamedTuple):
+    """A run of a text without spaces: its collapsed letters, its collapsed words, whether one of them may be a slip, and
+    whether the first may begin a whole message."""
+
+    letters: str
+    words: tuple[str, ...]
+    slip: bool
+    opens: bool
 
 
 class _Found(NamedTuple):
@@ -61,6 +73,7 @@ class FloorMatcher:
         self._automaton = AhoCorasick(self._rules.keys, implementation=Implementation.ContiguousNFA)
         self._whole = [(floor, _Whole(floor)) for floor in floors if floor.whole_message.phrases]
         self._whole_first = frozenset(first for _, whole in self._whole for first in whole.first)
+        self._runs: dict[str, _Run] = {}
 
     def find(self, text: str, language: str | None = None) -> list[FloorHit]:
         """Every floor that `text` hits, by priority, then place; a floor once for each overlapping stretch.
@@ -68,23 +81,90 @@ class FloorMatcher:
         `text` should have gone through `own_words`. `language` (BCP 47), where sure, silences the few phrases that
         collide with ordinary words of that language; None searches all.
         """
+        key: list[str] = []
+        last = ""
+        slips = opens = False
+        count = 0
+        known = self._runs
+        for piece in text.split():
+            run = known.get(piece)
+            if run is None:
+                run = self._look(piece)
+            letters, words, slip, opening = run
+            if not words:
+                continue
+            if not count:
+                opens = opening
+            if slip:
+                slips = True
+            count += len(words)
+            # One run of a letter goes on across words: collapsed whole, it would be one letter.
+            if letters[0] == last:
+                letters = letters[1:]
+                if not letters:
+                    continue
+            key.append(letters)
+            last = letters[-1]
+            if not "a" <= last <= "z":
+                last = ""
+        found = self._automaton.find_matches_as_indexes("".join(key), overlapping=True)
+        complete: set[int] = set()
+        if self._rules.may_ring(found):
+            complete = self._rules.complete(self._of_whole_words(text, found))
+        opens = (opens or slips) and count <= _WHOLE_WORDS and (slips or self._all_whole(text))
+        if not (slips or complete or opens):
+            return []
         folded = fold(text)
-        words = folded.words
-        found = self._automaton.find_matches_as_indexes(folded.key, overlapping=True)
-        slips = not self._rules.typos.keys().isdisjoint(words)
         hits: list[FloorHit] = []
-        complete = self._rules.complete(found)
         if slips or complete:
-            hits = self._verified(
-                folded, found, complete, slips, None if language is None else language.split("-")[0].lower()
-            )
-        if words and (slips or collapse(words[0]) in self._whole_first) and len(words) <= _WHOLE_WORDS:
+            tag = None if language is None else language.split("-")[0].lower()
+            hits = self._verified(folded, found, complete, slips, tag)
+        if opens:
             whole = self._whole_message(folded, slips)
             said = {hit.floor for hit in whole}
             hits = [hit for hit in hits if hit.floor not in said] + whole
         if len(hits) > 1:
             hits.sort(key=lambda hit: (hit.priority, hit.start, hit.floor, hit.end))
         return hits
+
+    def _all_whole(self, text: str) -> bool:
+        """Whether a text without slips is nothing but the words of some floor's whole messages."""
+        words = [word for piece in text.split() for word in (self._runs.get(piece) or self._look(piece)).words]
+        return any(whole.phrase(words) is not None for _, whole in self._whole)
+
+    def _of_whole_words(self, text: str, found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """Those of `found` that begin and end with words, with the numbers of these for places: hardly any, of what
+        chance finds."""
+        starts: dict[int, int] = {}
+        ends: dict[int, int] = {}
+        at = number = 0
+        last = ""
+        for piece in text.split():
+            for word in (self._runs.get(piece) or self._look(piece)).words:
+                shared = word[0] == last
+                starts[at - shared] = number
+                at += len(word) - shared
+                ends[at] = number
+                number += 1
+                last = word[-1]
+                if not "a" <= last <= "z":
+                    last = ""
+        return [(key, starts[begin], ends[end]) for key, begin, end in found if begin in starts and end in ends]
+
+    def _look(self, piece: str) -> _Run:
+        """What is known of a run without spaces, kept unless it is long; a full table is emptied."""
+        words = fold(piece).words
+        run = _Run(
+            collapse("".join(words)),
+            tuple(map(collapse, words)),
+            any(self._rules.slips.meant(word) for word in words),
+            bool(words) and collapse(words[0]) in self._whole_first,
+        )
+        if len(piece) <= _RUN_CHARACTERS:
+            if len(self._runs) >= _RUNS:
+                self._runs.clear()
+            self._runs[piece] = run
+        return run
 
     def _verified(
         self,
@@ -99,10 +179,10 @@ class FloorMatcher:
         if complete:
             self._collect(folded.text, index, found, complete, language, by_rule)
         if slips:
-            for words in corrected(index.words, self._rules.typos):
+            for words in corrected(index.words, self._rules.slips):
                 mended = Index(words)
                 again = self._automaton.find_matches_as_indexes(mended.key, overlapping=True)
-                complete = self._rules.complete(again)
+                complete = self._rules.complete(mended.of_whole_words(again))
                 if complete:
                     self._collect(folded.text, mended, again, complete, language, by_rule)
         by_floor: dict[int, list[_Found]] = defaultdict(list)
@@ -192,7 +272,7 @@ class FloorMatcher:
 
     def _whole_message(self, folded: Folded, slips: bool) -> list[FloorHit]:
         words = folded.index().words
-        readings = [words, *corrected(words, self._rules.typos)] if slips else [words]
+        readings = [words, *corrected(words, self._rules.slips)] if slips else [words]
         collapsed = [[collapse(word.letters) for word in reading] for reading in readings]
         hits: list[FloorHit] = []
         for floor, whole in self._whole:

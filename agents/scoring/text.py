@@ -11,7 +11,7 @@ It must never lose an offset, look at the meaning of a word, or take more than l
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from string import ascii_lowercase
 from typing import NamedTuple
 
@@ -198,6 +198,14 @@ class Index:
             return None
         first, last = starts[start][0], ends[close][0]
         return Span(self.words[first].origins[0], self.words[last].end, first, last)
+
+    def of_whole_words(self, found: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """Of (key, begin, end), those that begin and end with words, as (key, first word, last word)."""
+        return [
+            (key, self._begin[begin][-1][0], self._close[end - 1][-1][0])
+            for key, begin, end in found
+            if self._begin[begin] and self._close[end - 1]
+        ]
 
     def match(self, begin: int, runs: tuple[int, ...], ordinary: Collection[str]) -> Span | None:
         """The span at run `begin` that spells a phrase whose letters come in `runs`, or None.

@@ -1,13 +1,14 @@
 """Owns the slips of the finger that a phrase survives: one letter lost, added, changed or swapped in a long word.
 
-All one-slip variants of the policy's long words are written out once, so that a message without any costs one set
-comparison. A variant that is itself a word is no slip. It must never change a word of fewer than six letters.
+A word and its slip have the same letters once one is taken from each (or two neighbours are swapped), so a small table of
+the policy's long words, each without one of its letters, finds what a word may stand for. A slip that is itself a word is
+none. It must never change a word of fewer than six letters.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from string import ascii_lowercase
 
 from agents.scoring.text import Word
 
@@ -16,35 +17,65 @@ LEAST_LETTERS = 6
 MOST_READINGS = 8
 
 
-def variants(vocabulary: Iterable[str], ordinary: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Each one-slip variant of the long words of `vocabulary` that is not `ordinary`, and what it may stand for."""
-    found: dict[str, tuple[str, ...]] = {}
-    for word in sorted(vocabulary):
-        if len(word) < LEAST_LETTERS or not (word.isascii() and word.isalpha()):
-            continue
-        alone = (word,)
-        for variant in _slips(word):
-            if variant not in ordinary:
-                found[variant] = found[variant] + alone if variant in found else alone
-    return found
+class Slips:
+    """What a word may stand for, by one slip in a long word of a vocabulary.
+
+    Args:
+        vocabulary: folded words; the long ones of plain letters can be slipped in.
+        ordinary: folded words that are never slips.
+    """
+
+    def __init__(self, vocabulary: Iterable[str], ordinary: Collection[str]) -> None:
+        self._ordinary = ordinary
+        long = [word for word in sorted(set(vocabulary)) if len(word) >= LEAST_LETTERS and _plain(word)]
+        self._longest = max(map(len, long), default=-1) + 1
+        self._words = frozenset(long)
+        shorter: defaultdict[str, list[str]] = defaultdict(list)
+        for word in long:
+            for short in _without_one(word):
+                shorter[short].append(word)
+        self._shorter = {short: tuple(words) for short, words in shorter.items()}
+
+    def meant(self, letters: str) -> tuple[str, ...]:
+        """The words that `letters` may be a slip of, in order; empty where it is a word, or none is near."""
+        if not LEAST_LETTERS - 1 <= len(letters) <= self._longest or letters in self._ordinary or not _plain(letters):
+            return ()
+        near = set(self._shorter.get(letters, ()))  # one letter lost
+        for short in _without_one(letters):
+            if short in self._words:  # one added
+                near.add(short)
+            near.update(word for word in self._shorter.get(short, ()) if _changed_or_swapped(letters, word))
+        near.discard(letters)
+        return tuple(sorted(near))
 
 
-def _slips(word: str) -> set[str]:
-    splits = [(word[:at], word[at:]) for at in range(len(word) + 1)]
-    return {
-        *(head + tail[1:] for head, tail in splits if tail),
-        *(head + tail[1] + tail[0] + tail[2:] for head, tail in splits if len(tail) > 1),
-        *(head + letter + tail[1:] for head, tail in splits if tail for letter in ascii_lowercase),
-        *(head + letter + tail for head, tail in splits for letter in ascii_lowercase),
-    } - {word}
+def _plain(word: str) -> bool:
+    return word.isascii() and word.isalpha()
 
 
-def corrected(words: list[Word], typos: dict[str, tuple[str, ...]]) -> Iterator[list[Word]]:
+def _without_one(word: str) -> set[str]:
+    return {word[:at] + word[at + 1 :] for at in range(len(word))}
+
+
+def _changed_or_swapped(one: str, other: str) -> bool:
+    """Whether two words of one length differ in one letter, or in two neighbours that changed places."""
+    if len(one) != len(other):
+        return False
+    differing = [at for at, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
+    if len(differing) == 1:
+        return True
+    if len(differing) != 2 or differing[1] != differing[0] + 1:
+        return False
+    at = differing[0]
+    return one[at] == other[at + 1] and one[at + 1] == other[at]
+
+
+def corrected(words: list[Word], slips: Slips) -> Iterator[list[Word]]:
     """`words` with every slip replaced by what was meant, once for each meaning; start and end in the original stay."""
-    slips = {number: typos[word.letters] for number, word in enumerate(words) if word.letters in typos}
-    for reading in range(min(MOST_READINGS, max(map(len, slips.values()), default=0))):
+    found = {number: meant for number, word in enumerate(words) if (meant := slips.meant(word.letters))}
+    for reading in range(min(MOST_READINGS, max(map(len, found.values()), default=0))):
         mended = words.copy()
-        for number, meant in slips.items():
+        for number, meant in found.items():
             mended[number] = _replaced(words[number], meant[min(reading, len(meant) - 1)])
         yield mended
 
