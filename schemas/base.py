@@ -6,6 +6,7 @@ Owns: contract section 3's limits, and the wording of "field, value and limit". 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -74,7 +75,13 @@ class Invalid(ValueError):
 def timestamp(milliseconds: int) -> str:
     """Milliseconds since the epoch as a Timestamp; what no calendar holds is cut to 1970 or 9999."""
     seconds, rest = divmod(min(max(milliseconds, 0), 253_402_300_799_999), 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    # isoformat, and not %Y: glibc writes the year 999 without a zero.
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def milliseconds(value: str) -> int:

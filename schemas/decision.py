@@ -149,7 +149,7 @@ def decision_id(
         supersedes or "",
     )
     # Lengths stand before the parts, so that no two lists of parts join to the same bytes.
-    joined = "".join(f"{len(part)}:{part}" for part in parts)
+    joined = "".join([f"{len(part)}:{part}" for part in parts])
     return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

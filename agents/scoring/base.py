@@ -55,6 +55,11 @@ class Base:
         self.weights: Matrix = np.zeros((len(ids), width))
         self.weights[:, : len(self.columns)] = weights + 0.0  # -0.0 is stored as nothing, and comes back as 0.0
         self._bias = np.array(bias + [0.0] * (width - len(bias)))
+        # Half the bytes to fetch a message, where that loses nothing, as with weights that came from a file; one more
+        # row for what is unknown.
+        small = self.weights.astype(np.float32)
+        exact = bool(np.array_equal(small, self.weights))
+        self._kept: Matrix = np.concatenate([small if exact else self.weights, np.zeros((1, width), small.dtype)])
         self.id = self._id(ids)
 
     def _id(self, ids: npt.NDArray[np.uint64]) -> str:
@@ -128,7 +133,15 @@ class Base:
 
     def logits(self, ids: list[int], values: list[float]) -> Matrix:
         """What the base says, shape (columns or more,): bias plus values times weights, added up in the ids' order."""
-        said: Matrix = gathered(self.index, self.weights, ids, values) + self._bias
+        return self.summed(self.parts(ids, values))
+
+    def parts(self, ids: list[int], values: list[float]) -> Matrix:
+        """Value times weight of every feature, shape (ids, columns or more); zeros for one that the base does not know."""
+        return picked(self.index, self._kept, ids, values)
+
+    def summed(self, parts: Matrix) -> Matrix:
+        """The logits that `parts` make; row after row, so that the bits are equal everywhere."""
+        said: Matrix = np.add.reduce(parts, axis=0) + self._bias
         return said
 
 
@@ -137,23 +150,15 @@ def outputs(head: str, labels: tuple[str, ...]) -> tuple[str, ...]:
     return ("yes",) if head in BINARY_HEADS else labels
 
 
-def gathered(index: dict[int, int], weights: Matrix, ids: list[int], values: list[float]) -> Matrix:
-    """Sum over the known ids of value times weight row, shape (weights' columns,), row after row: equal bits everywhere.
+def picked(index: dict[int, int], weights: Matrix, ids: list[int], values: list[float]) -> Matrix:
+    """Value times weight row of each id, shape (ids, weights' columns); `weights` ends with a row of zeros for unknown ids.
 
     Products and sums are separate NumPy operations without BLAS, so no machine fuses or reorders them.
     """
-    rows, scale = [], []
     find = index.get
-    for feature, value in zip(ids, values, strict=True):
-        row = find(feature)
-        if row is not None:
-            rows.append(row)
-            scale.append(value)
-    if not rows:
-        return np.zeros(weights.shape[1])
-    picked: Matrix = weights[rows] * np.array(scale)[:, None]
-    total: Matrix = np.add.reduce(picked, axis=0)
-    return total
+    rows = weights.take([find(feature, -1) for feature in ids], axis=0, mode="wrap")
+    products: Matrix = rows * np.array(values)[:, None]
+    return products
 
 
 def shipped() -> bytes:

@@ -9,9 +9,10 @@ Must never: read clock, network or disk; depend on what was seen before (its cac
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
 from math import sqrt
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from agents.scoring import lexicon
 
@@ -22,7 +23,7 @@ MAX_CHARACTERS = 10_000
 LENGTH = 4.0
 """Square root of the word features' sum of squares: 16 a text (docs/learning.md)."""
 
-_CACHE_WORDS = 200_000
+_CACHE_RUNS = 30_000
 _CACHE_CHARACTERS = 40
 _MASK = (1 << 48) - 1
 _PAIR = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: spreads an id before the next word's is added
@@ -65,20 +66,49 @@ _MARKS = (
 )  # fmt: skip
 
 
+class _Spoken(Protocol):
+    """A word, as a run or as one token of it."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def negated(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+
 class Features(NamedTuple):
     """What the heads see of one message: `ids` and `values`, of one length; each id stands once."""
 
     ids: list[int]
     values: list[float]
-    parts: tuple[str, ...]
+    places: list[int | str]
+    """Of the first ids, those of words and emoji: the emoji, or which of `words` gave it (a pair: its second)."""
+    words: list[_Spoken]
     language: str
 
     @property
     def names(self) -> list[str]:
-        """Readable names, beside `ids`: `bad`, `not good`, `!`, `lexicon:positive`. Made only when a reason needs them."""
-        found = {_LANGUAGE_IDS[self.language]: f"language:{self.language}"}
-        _walk(self.parts, self.language, found)
-        return [_MARK_NAMES.get(feature) or found[feature] for feature in self.ids]
+        """Readable names, beside `ids`: `bad`, `not good`, `!`, `lexicon:positive`."""
+        return self.named(range(len(self.ids)))
+
+    def named(self, places: Iterable[int]) -> list[str]:
+        """The names of the ids at `places`. Decisions tell a few of them: they are made when asked for, from the text."""
+        found = []
+        for place in places:
+            feature = self.ids[place]
+            if place >= len(self.places):
+                found.append(_MARK_NAMES.get(feature) or f"language:{self.language}")
+            elif isinstance(said := self.places[place], str):
+                found.append(said)
+            else:
+                word = self.words[said]
+                if feature == word.id:
+                    found.append(word.name)
+                else:
+                    before = "not" if feature == word.negated else self.words[said - 1].name
+                    found.append(f"{before} {word.name}")
+        return found
 
 
 class _Token(NamedTuple):
@@ -86,6 +116,7 @@ class _Token(NamedTuple):
 
     kind: int  # _WORD_KIND and so on
     id: int
+    left: int  # what the id gives to a pair's, as the first of the two
     negated: int  # the id where a negation stands before it
     listed: float  # valence in the lists, -1 to 1
     induced: float
@@ -94,14 +125,27 @@ class _Token(NamedTuple):
     name: str
 
 
+class _Run(NamedTuple):
+    """A run without spaces. Most are one word that turns nothing, in no special style: `tokens` is None, and the rest is
+    that word's; else only `tokens` counts."""
+
+    id: int
+    left: int
+    negated: int
+    listed: float
+    induced: float
+    name: str
+    tokens: tuple[_Token, ...] | None
+
+
 class _Sums(NamedTuple):
     """What a walk over the text adds up."""
 
-    ids: dict[int, None]
+    ids: dict[int, int | str]
     marks: dict[str, int]
     listed: list[float]
     induced: list[float]
-    words: int
+    spoken: list[_Spoken]
     capitals: int
     elongated: int
 
@@ -117,7 +161,7 @@ def feature_id(name: str) -> int:
 _MARK_NAMES = {feature_id(name): name for name in _MARKS}
 _M = dict(zip(_MARKS, _MARK_NAMES, strict=True))
 _LANGUAGE_IDS: dict[str, int] = {}
-_caches: dict[str, dict[str, tuple[_Token, ...]]] = {}
+_caches: dict[str, dict[str, _Run]] = {}
 
 
 def extract(text: str, subject: str | None, language: str) -> Features:
@@ -138,7 +182,7 @@ def extract(text: str, subject: str | None, language: str) -> Features:
         parts = (subject, text[: MAX_CHARACTERS - len(subject)])
     else:
         parts = (text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS],)
-    sums = _walk(parts, language, None)
+    sums = _walk(parts, language)
     ids = list(sums.ids)
     values = [LENGTH / sqrt(len(ids))] * len(ids) if ids else []
     own = _LANGUAGE_IDS.get(language)
@@ -148,42 +192,62 @@ def extract(text: str, subject: str | None, language: str) -> Features:
     values.append(1.0)
     _lexicon_features(sums, ids, values)
     _style_features(sums, ids, values)
-    return Features(ids, values, parts, language)
+    return Features(ids, values, list(sums.ids.values()), sums.spoken, language)
 
 
-def _walk(parts: tuple[str, ...], language: str, names: dict[int, str] | None) -> _Sums:
-    """Every piece of the text, in order; `names`, where given, is filled with the name of each id."""
+def _walk(parts: tuple[str, ...], language: str) -> _Sums:
+    """Every piece of the text, in order."""
     cache = _caches.get(language)
     if cache is None:
         cache = _caches[language] = {}
-    ids: dict[int, None] = {}
+    ids: dict[int, int | str] = {}
     marks: dict[str, int] = {}
     listed: list[float] = []
     induced: list[float] = []
+    spoken: list[_Spoken] = []
     words = capitals = elongated = 0
     for part in parts:
-        previous = negation = 0
-        before = ""
+        left = -1  # of the word that the next one makes a pair with; -1 where there is none
+        negation = 0
         boost = 1.0
         for chunk in part.split():
-            tokens = cache.get(chunk)
+            run = cache.get(chunk)
+            if run is None:
+                run = _look(chunk, language, cache)
+            word, own_left, negated, list_value, induced_value, _, tokens = run
             if tokens is None:
-                tokens = _look(chunk, language, cache)
-            for kind, word, negated, list_value, induced_value, role, style, name in tokens:
+                if negation:
+                    ids[negated] = words
+                    boost *= NEGATED
+                    negation -= 1
+                else:
+                    ids[word] = words
+                if left >= 0:
+                    ids[(left + word) & _MASK] = words
+                if list_value:
+                    listed.append(list_value * boost)
+                if induced_value:
+                    induced.append(induced_value * boost)
+                left = own_left
+                boost = 1.0
+                words += 1
+                spoken.append(run)
+                continue
+            for token in tokens:
+                kind, word, own_left, negated, list_value, induced_value, role, style, name = token
                 if kind == 0:
-                    words += 1
                     if style:
                         capitals += style & 1
                         elongated += style >> 1
-                    ids[negated if negation else word] = None
-                    if previous:
-                        ids[(previous * _PAIR + word) & _MASK] = None
-                    if names is not None:
-                        names[negated if negation else word] = f"not {name}" if negation else name
-                        if previous:
-                            names[(previous * _PAIR + word) & _MASK] = f"{before} {name}"
-                        before = name
-                    previous = word
+                    if negation:
+                        ids[negated] = words
+                    else:
+                        ids[word] = words
+                    if left >= 0:
+                        ids[(left + word) & _MASK] = words
+                    left = own_left
+                    words += 1
+                    spoken.append(token)
                     if list_value or induced_value:
                         turn = boost * NEGATED if negation else boost
                         if list_value:
@@ -196,23 +260,21 @@ def _walk(parts: tuple[str, ...], language: str, names: dict[int, str] | None) -
                     if negation:
                         negation -= 1
                 elif kind == 3:
-                    previous = negation = 0
+                    left, negation = -1, 0
                     boost = 1.0
                 else:
                     if kind == 1:
-                        ids[word] = None
-                        if names is not None:
-                            names[word] = name
+                        ids[word] = name
                         if list_value:
                             listed.append(list_value)
                     else:
-                        previous = negation = 0
+                        left, negation = -1, 0
                     marks[name] = marks.get(name, 0) + 1
-    return _Sums(ids, marks, listed, induced, words, capitals, elongated)
+    return _Sums(ids, marks, listed, induced, spoken, capitals, elongated)
 
 
-def _look(chunk: str, language: str, cache: dict[str, tuple[_Token, ...]]) -> tuple[_Token, ...]:
-    """The tokens of a run without spaces, kept in the cache unless it is long or the cache is full (then it is emptied)."""
+def _look(chunk: str, language: str, cache: dict[str, _Run]) -> _Run:
+    """What a run without spaces holds, kept in the cache unless it is long; a full cache is emptied."""
     tokens: list[_Token] = []
     for match in _PIECE.finditer(chunk):
         kind, piece = match.lastgroup, match.group()
@@ -220,22 +282,26 @@ def _look(chunk: str, language: str, cache: dict[str, tuple[_Token, ...]]) -> tu
             tokens.extend(_words(piece, language))
         elif kind == "emoji" or kind == "smile":
             value = lexicon.shipped().listed.get(feature_id(piece), 0.0)
-            tokens.append(_Token(_EMOJI_KIND, feature_id(piece), 0, value, 0.0, 0, 0, piece))
+            tokens.append(_Token(_EMOJI_KIND, feature_id(piece), 0, 0, value, 0.0, 0, 0, piece))
         elif kind == "shout":
             mark = ("?" if "?" in piece else "!") * min(len(piece), 2)
-            tokens.append(_Token(_SHOUT_KIND, 0, 0, 0.0, 0.0, 0, 0, mark))
+            tokens.append(_Token(_SHOUT_KIND, 0, 0, 0, 0.0, 0.0, 0, 0, mark))
         elif kind == "dots":
-            tokens.append(_Token(_SHOUT_KIND, 0, 0, 0.0, 0.0, 0, 0, "…"))
+            tokens.append(_Token(_SHOUT_KIND, 0, 0, 0, 0.0, 0.0, 0, 0, "…"))
         elif kind == "stop":
-            tokens.append(_Token(_STOP_KIND, 0, 0, 0.0, 0.0, 0, 0, ""))
+            tokens.append(_Token(_STOP_KIND, 0, 0, 0, 0.0, 0.0, 0, 0, ""))
         else:
             tokens.append(_word(f"<{kind}>", language, 0))
-    found = tuple(tokens)
+    first = tokens[0] if len(tokens) == 1 else None
+    if first is not None and first.kind == _WORD_KIND and not (first.role or first.style):
+        run = _Run(first.id, first.left, first.negated, first.listed, first.induced, first.name, None)
+    else:
+        run = _Run(0, 0, 0, 0.0, 0.0, "", tuple(tokens))
     if len(chunk) <= _CACHE_CHARACTERS:
-        if len(cache) >= _CACHE_WORDS:
+        if len(cache) >= _CACHE_RUNS:
             cache.clear()
-        cache[chunk] = found
-    return found
+        cache[chunk] = run
+    return run
 
 
 def _words(piece: str, language: str) -> list[_Token]:
@@ -257,11 +323,20 @@ def _word(name: str, language: str, style: int) -> _Token:
     role = 1 if name in _NEGATORS.get(language, ()) else 2 if name in _INTENSE.get(language, ()) else 0
     table = lexicon.shipped()
     return _Token(
-        _WORD_KIND, word, negated, table.listed.get(word, 0.0), table.induced.get(word, 0.0), role, style, name
+        _WORD_KIND,
+        word,
+        (word * _PAIR) & _MASK,
+        negated,
+        table.listed.get(word, 0.0),
+        table.induced.get(word, 0.0),
+        role,
+        style,
+        name,
     )
 
 
 def _lexicon_features(sums: _Sums, ids: list[int], values: list[float]) -> None:
+    words = len(sums.spoken)
     for prefix, found in (("lexicon", sums.listed), ("valence", sums.induced)):
         if not found:
             if prefix == "lexicon":
@@ -284,13 +359,14 @@ def _lexicon_features(sums: _Sums, ids: list[int], values: list[float]) -> None:
             positive = len([1 for value in found if value > 0.0])
             if positive:
                 ids.append(_M["lexicon:positive share"])
-                values.append(positive / (sums.words + 1))
+                values.append(positive / (words + 1))
             if positive < len(found):
                 ids.append(_M["lexicon:negative share"])
-                values.append((len(found) - positive) / (sums.words + 1))
+                values.append((len(found) - positive) / (words + 1))
 
 
 def _style_features(sums: _Sums, ids: list[int], values: list[float]) -> None:
+    words = len(sums.spoken)
     emoji = 0
     for name, count in sums.marks.items():
         mark = _M.get(name)
@@ -302,7 +378,7 @@ def _style_features(sums: _Sums, ids: list[int], values: list[float]) -> None:
     for name, share in (("capitals", sums.capitals), ("elongated", sums.elongated), ("emoji", emoji)):
         if share:
             ids.append(_M[name])
-            values.append(min(1.0, 2.0 * share / (sums.words + 1)))
-    if sums.words < 8 or sums.words > 40:
-        ids.append(_M["short" if sums.words < 8 else "long"])
+            values.append(min(1.0, 2.0 * share / (words + 1)))
+    if words < 8 or words > 40:
+        ids.append(_M["short" if words < 8 else "long"])
         values.append(0.5)

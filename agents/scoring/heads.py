@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.scoring.base import Base, Matrix, gathered, outputs
+from agents.scoring.base import Base, Matrix, outputs, picked
 from agents.scoring.features import Features
 from schemas.arrays import unpack
 from schemas.base import Invalid
@@ -65,18 +65,37 @@ def sigmoid(logit: float) -> float:
 
 def normalised(logits: list[float]) -> list[float]:
     """One-vs-rest logits as probabilities that add up to 1: each one's sigmoid over their sum."""
-    each = [sigmoid(logit) for logit in logits]
+    return _shared([sigmoid(logit) for logit in logits])
+
+
+def _shared(each: list[float]) -> list[float]:
     total = sum(each)
     return [value / total for value in each] if total > 0.0 else [1.0 / len(each)] * len(each)
 
 
-def _scored(head: str, labels: tuple[str, ...], columns: list[int], logits: list[float]) -> HeadScores:
-    if head in BINARY_HEADS:
-        logit = logits[columns[0]]
-        yes = sigmoid(logit)
-        return HeadScores(labels, [-logit, logit], [1.0 - yes, yes])
-    own = [logits[column] for column in columns]
-    return HeadScores(labels, own, normalised(own))
+class _Planned(NamedTuple):
+    """A head to be scored: its columns are a `stretch` of all, or single ones where labels were learned later."""
+
+    head: str
+    labels: tuple[str, ...]
+    binary: bool
+    stretch: slice | None
+    columns: list[int]
+
+    def scored(self, logits: list[float], sigmoids: list[float]) -> HeadScores:
+        if self.binary:
+            logit, yes = logits[self.columns[0]], sigmoids[self.columns[0]]
+            return HeadScores(self.labels, [-logit, logit], [1.0 - yes, yes])
+        if self.stretch is not None:
+            return HeadScores(self.labels, logits[self.stretch], _shared(sigmoids[self.stretch]))
+        own = [logits[column] for column in self.columns]
+        return HeadScores(self.labels, own, _shared([sigmoids[column] for column in self.columns]))
+
+
+def _plan(head: str, labels: tuple[str, ...], columns: list[int]) -> _Planned:
+    first, last = columns[0], columns[-1] + 1
+    stretch = slice(first, last) if columns == list(range(first, last)) else None
+    return _Planned(head, labels, head in BINARY_HEADS, stretch, columns)
 
 
 @dataclass(slots=True)
@@ -84,8 +103,9 @@ class _Last:
     """What was computed of the last features."""
 
     features: Features
+    base: Matrix
+    learned: Matrix | None
     logits: list[float]
-    names: list[str] | None = None
 
 
 class Model:
@@ -100,12 +120,12 @@ class Model:
         self._columns = {column: place for place, column in enumerate(self.base.columns)}
         width = self.base.weights.shape[1]
         self._index: dict[int, int] = {}
-        self._weights: Matrix = np.zeros((64, width))
+        self._weights: Matrix = np.zeros((64, width))  # the last row stays zero, for what was not learned
         self._bias: Matrix = np.zeros(width)
         self._trust: Matrix = np.ones(width)
         self._seen: dict[tuple[str, str], int] = {}
         self._languages: dict[str, dict[str, int]] = {}
-        self._plan: dict[str, list[tuple[str, tuple[str, ...], list[int]]]] = {}
+        self._plan: dict[str, list[_Planned]] = {}
         self._last: _Last | None = None
 
     @property
@@ -129,9 +149,9 @@ class Model:
 
     def heads(self, language: str) -> list[str]:
         """The heads that say something in `language`: trained on an example of it, and with two labels to choose from."""
-        return [head for head, _, _ in self._planned(language)]
+        return [planned.head for planned in self._planned(language)]
 
-    def _planned(self, language: str) -> list[tuple[str, tuple[str, ...], list[int]]]:
+    def _planned(self, language: str) -> list[_Planned]:
         plan = self._plan.get(language)
         if plan is None:
             plan = []
@@ -141,75 +161,83 @@ class Model:
                     self._columns[head, label] for label in outputs(head, labels) if (head, label) in self._columns
                 ]
                 if columns and len(labels) > 1 and self.examples(head, language):
-                    plan.append((head, labels, columns))
+                    plan.append(_plan(head, labels, columns))
             self._plan[language] = plan
         return plan
 
-    def _logits(self, features: Features) -> list[float]:
-        """Logits of every column; a message's accounts follow its scores, so the last ones are kept until a change."""
-        if self._last is None or self._last.features is not features:
-            self._last = _Last(features, self._added(features))
-        return self._last.logits
-
-    def _names(self, features: Features) -> list[str]:
-        self._logits(features)
+    def _said(self, features: Features) -> _Last:
+        """What is made of `features`; a message's accounts follow its scores, so the last is kept until a change."""
         last = self._last
-        assert last is not None  # set by _logits
-        if last.names is None:
-            last.names = features.names
-        return last.names
-
-    def _added(self, features: Features) -> list[float]:
-        ids, values = features.ids, features.values
-        said = self.base.logits(ids, values)
-        learned = gathered(self._index, self._weights, ids, values) + self._bias
-        width = len(said)
-        learned[:width] += said * self._trust[:width]
-        found: list[float] = learned.tolist()
-        return found
+        if last is None or last.features is not features:
+            ids, values = features.ids, features.values
+            base = self.base.parts(ids, values)
+            said = self.base.summed(base)
+            learned = picked(self._index, self._weights, ids, values) if self._index else None
+            logits = self._bias.copy() if learned is None else np.add.reduce(learned, axis=0) + self._bias
+            width = len(said)
+            logits[:width] += said * self._trust[:width]
+            last = self._last = _Last(features, base, learned, logits.tolist())
+        return last
 
     def score(self, features: Features, language: str) -> Scores:
         """What each head trained for `language` says."""
         plan = self._planned(language)
         if not plan:
             return {}
-        logits = self._logits(features)
-        scores = {}
-        for head, labels, columns in plan:
-            scores[head] = _scored(head, labels, columns, logits)
-        return scores
+        logits = self._said(features).logits
+        sigmoids = [sigmoid(logit) for logit in logits]
+        return {planned.head: planned.scored(logits, sigmoids) for planned in plan}
 
     def ask(self, features: Features, head: str) -> HeadScores | None:
         """What one head says, trained for the language or not; None where it knows no label at all."""
         labels = self.labels(head)
         columns = [self._columns[head, label] for label in outputs(head, labels) if (head, label) in self._columns]
-        return _scored(head, labels, columns, self._logits(features)) if columns else None
+        if not columns:
+            return None
+        logits = self._said(features).logits
+        return _plan(head, labels, columns).scored(logits, [sigmoid(logit) for logit in logits])
 
     def account(self, features: Features, head: str, label: str, top: int = 5) -> Reason:
-        """Why `head` gave `label` its logit: bias, the `top` strongest features, the rest; they add up to the logit.
+        """Why `head` gave `label` its logit; see `accounts`."""
+        return self.accounts(features, [(head, label)], top)[0]
+
+    def accounts(self, features: Features, told: list[tuple[str, str]], top: int = 5) -> list[Reason]:
+        """Why heads gave labels their logits: bias, the `top` strongest features, the rest; they add up to the logit.
+
+        Features of one name (a pair "not good", and "good" behind a "not") are told as one.
 
         Raises:
-            KeyError: the head does not know the label.
+            KeyError: a head does not know its label.
         """
-        sign = -1.0 if head in BINARY_HEADS and label == "no" else 1.0
-        column = self._columns[head, "yes" if head in BINARY_HEADS else label]
-        inside = column < len(self.base.columns)
-        trust = float(self._trust[column])
-        bias = float(self._bias[column]) + (trust * self.base.bias[column] if inside else 0.0)
-        found: dict[str, float] = {}
-        for name, feature, value in zip(self._names(features), features.ids, features.values, strict=True):
-            weight = 0.0
-            if inside and (row := self.base.index.get(feature)) is not None:
-                weight = trust * float(self.base.weights[row, column])
-            if (row := self._index.get(feature)) is not None:
-                weight += float(self._weights[row, column])
-            if weight:
-                found[name] = found.get(name, 0.0) + sign * value * weight
-        strongest = sorted(found.items(), key=lambda item: (-abs(item[1]), item[0]))[:top]
-        logit = sign * self._logits(features)[column]
-        rest = logit - sign * bias - sum(value for _, value in strongest)
-        contributions = [Contribution(name, value) for name, value in strongest]
-        return Reason(head=head, label=label, bias=sign * bias, contributions=contributions, rest=rest, logit=logit)
+        last = self._said(features)
+        signs = [-1.0 if head in BINARY_HEADS and label == "no" else 1.0 for head, label in told]
+        columns = [self._columns[head, "yes" if head in BINARY_HEADS else label] for head, label in told]
+        inside = [column if column < len(self.base.columns) else -1 for column in columns]
+        trust = [float(self._trust[column]) for column in columns]
+        # One row a head: what each feature added to its logit.
+        added = last.base[:, inside].T * np.array(
+            [[0.0] if at < 0 else [own] for at, own in zip(inside, trust, strict=True)]
+        )
+        if last.learned is not None:
+            added += last.learned[:, columns].T
+        strongest = np.argsort(-np.abs(added), axis=1, kind="stable")[:, :top].tolist()
+        names = iter(features.named([place for places in strongest for place in places]))
+        reasons = []
+        for row, (head, label) in enumerate(told):
+            found: dict[str, float] = {}
+            for value in added[row, strongest[row]].tolist():
+                name = next(names)
+                if value:
+                    found[name] = found.get(name, 0.0) + signs[row] * value
+            column = columns[row]
+            bias = float(self._bias[column]) + (trust[row] * self.base.bias[column] if inside[row] >= 0 else 0.0)
+            bias, logit = signs[row] * bias, signs[row] * last.logits[column]
+            contributions = [Contribution(name, value) for name, value in found.items()]
+            rest = logit - bias - sum(found.values())
+            reasons.append(
+                Reason(head=head, label=label, bias=bias, contributions=contributions, rest=rest, logit=logit)
+            )
+        return reasons
 
     def apply(self, update: ModelUpdate) -> Applied:
         """Takes over the weights of `update` if it starts at this model's offset; otherwise nothing changes."""
@@ -261,7 +289,7 @@ class Model:
         row = self._index.get(feature)
         if row is None:
             row = self._index[feature] = len(self._index)
-            if row == len(self._weights):
+            if row == len(self._weights) - 1:
                 self._weights = np.concatenate([self._weights, np.zeros_like(self._weights)])
         return row
 

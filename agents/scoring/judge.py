@@ -180,7 +180,9 @@ class Judge:
             return []
         heads = [head for head in ACCOUNTED if head in reading.answers]
         heads += [head for head in (*verdict.heads, *verdict.unsure) if head not in heads and head in reading.answers]
-        return [model.account(reading.features, head, self._told(reading.answers[head], head)) for head in heads]
+        if not heads:
+            return []
+        return model.accounts(reading.features, [(head, self._told(reading.answers[head], head)) for head in heads])
 
     @staticmethod
     def _told(answer: HeadScores, head: str) -> str:

@@ -108,14 +108,56 @@ _FRENCH_MARKS = frozenset("éèêàùçœ")
 _OTHER_MARKS = frozenset("ñãõßøåæłśżźćčšžřěůőűğışțșđ¿¡")
 
 
+class _Run(NamedTuple):
+    """What a run without spaces says: words (中文 and its like count a character each) and words in the vote, votes, letters
+    in words, and letters of other alphabets."""
+
+    words: int
+    voters: int
+    english: float
+    french: float
+    other: float
+    letters: int
+    foreign: int
+
+
+_RUNS, _RUN_CHARACTERS = 30_000, 40
+"""Runs that are remembered, and the longest of them: they only save time."""
+_known: dict[str, _Run] = {}
+
+
+def _look(piece: str) -> _Run:
+    own = _NOISE.sub(" ", piece) if "@" in piece or "#" in piece or "://" in piece or "www." in piece else piece
+    folded = own.lower()
+    voters = _WORD.findall(folded)
+    english = french = other = 0.0
+    for word in voters:
+        votes = _VOTES.get(word)
+        if votes is not None:
+            english += votes[0]
+            french += votes[1]
+            other += votes[2]
+    words = voters if own.isascii() else _WORD.findall(own)
+    foreign = 0
+    for character in () if own.isascii() else folded:
+        if character > "\u024f":
+            foreign += character.isalpha()
+        elif character in _FRENCH_MARKS:
+            french += 1.0
+        elif character in _OTHER_MARKS:
+            other += 1.5
+    count = sum(max(1, sum(1 for c in word if "\u3040" <= c <= "\u9fff")) for word in words)
+    run = _Run(count, len(voters), english, french, other, sum(map(len, voters)), foreign)
+    if len(piece) <= _RUN_CHARACTERS:
+        if len(_known) >= _RUNS:
+            _known.clear()
+        _known[piece] = run
+    return run
+
+
 def word_count(text: str) -> int:
     """Words of `text`: runs of letters; addresses, mentions and numbers are none. 中文 and its like count a character each."""
-    if "@" in text or "://" in text or "www." in text or "#" in text:
-        text = _NOISE.sub(" ", text)
-    words = _WORD.findall(text)
-    if text.isascii():
-        return len(words)
-    return sum(max(1, sum(1 for c in word if "\u3040" <= c <= "\u9fff")) if not word.isascii() else 1 for word in words)
+    return sum([(_known.get(piece) or _look(piece)).words for piece in text.split()])
 
 
 def detect(text: str, declared: str | None = None) -> Language:
@@ -134,32 +176,24 @@ def detect(text: str, declared: str | None = None) -> Language:
             return Language(primary, True)
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS]
-    if "@" in text or "://" in text or "www." in text or "#" in text:
-        text = _NOISE.sub(" ", text)
-    folded = text.lower()
-    words = _WORD.findall(folded)
-    count = len(words)
+    count = letters = foreign = 0
+    english = french = other = 0.0
+    known = _known
+    for piece in text.split():
+        run = known.get(piece)
+        if run is None:
+            run = _look(piece)
+        _, voters, for_english, for_french, for_other, own_letters, own_foreign = run
+        count += voters
+        english += for_english
+        french += for_french
+        other += for_other
+        letters += own_letters
+        foreign += own_foreign
     if not count:
         return Language("other", False)
-    english = french = other = 0.0
-    for word in words:
-        votes = _VOTES.get(word)
-        if votes is not None:
-            english += votes[0]
-            french += votes[1]
-            other += votes[2]
-    if not text.isascii():
-        letters = sum(map(len, words))
-        foreign = 0
-        for character in folded:
-            if character > "\u024f":
-                foreign += character.isalpha()
-            elif character in _FRENCH_MARKS:
-                french += 1.0
-            elif character in _OTHER_MARKS:
-                other += 1.5
-        if foreign * 2 > letters:
-            return Language("other", True)
+    if foreign * 2 > letters:
+        return Language("other", True)
     best, runner = (english, french) if english >= french else (french, english)
     tag = "en" if english >= french else "fr"
     lead = best - max(runner, other)
@@ -167,10 +201,10 @@ def detect(text: str, declared: str | None = None) -> Language:
     if count < SURE_WORDS:
         if lead >= 2.0 and best >= 1.5 * count and other < 1.0:
             return Language(tag, True)
-        return _ask(text, count, tag, best, other)
+        return _ask(_NOISE.sub(" ", text), count, tag, best, other)
     if best - other >= 3.0 and other * 3 <= best and best >= 0.6 * count:
         return Language(tag, lead >= 3.0)
-    return _ask(text, count, tag, best, other)
+    return _ask(_NOISE.sub(" ", text), count, tag, best, other)
 
 
 def _ask(text: str, count: int, tag: str, best: float, other: float) -> Language:

@@ -15,6 +15,12 @@ _SUSPECT = re.compile(
     r"|envoyé|envoye |obtenez outlook|télécharge|confidenti|^[ \t]*\*?(?:from|de)\*?[ \u00a0\u202f]?:",
     re.IGNORECASE | re.MULTILINE,
 )
+# What every match of the above holds, case folded: looking for a plain word costs a tenth of looking for a pattern.
+_HINTS = (
+    ">", "wrote", "a écrit", "a ecrit", "original", "message d", "sent ", "outlook", "envoy", "télécharge",
+    "confidenti", "--",
+)  # fmt: skip
+_HEADED = re.compile(r"^[ \t]*\*?(?:from|de)\*?[ \u00a0\u202f]?:", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(r"[ \t]*>")
 # "On Tue, 3 Mar 2026 at 10:12, Ann Lee <ann@x.org> wrote:", nothing after the colon, perhaps wrapped over three lines.
 _OPENS = re.compile(r"\s*(?:on|le) .{0,200}", re.IGNORECASE)
@@ -78,6 +84,9 @@ def own_words(text: str) -> str:
     Replies between quoted lines are the customer's. So is all that stands under a quoting line when nothing else is
     there, and a mail sent on ("Forwarded message"): somebody shows it because of what it says.
     """
+    folded = text.casefold()
+    if not any(map(folded.__contains__, _HINTS)) and not (":" in text and _HEADED.search(text)):
+        return text
     if not _SUSPECT.search(text):
         return text
     lines = text.splitlines(keepends=True)

@@ -5,15 +5,13 @@ Owns: contract section 4's column "models", and abstention. Must never: go below
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from agents.scoring.policy import Policy
 from schemas.base import Priority
 
 
-@dataclass(frozen=True, slots=True)
-class Likely:
+class Likely(NamedTuple):
     """Probabilities of what may raise a priority; None where the head says nothing."""
 
     urgency: float | None = None
@@ -22,8 +20,7 @@ class Likely:
     spam: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A priority, who set it, which heads raised it, and which could have made it another one."""
 
     priority: Priority
@@ -51,29 +48,24 @@ def weigh(
     model, heads = _raised(likely, floored, policy, visibility, reach)
     priority: Priority = min(floor, model)
     unsure = []
-    margin = policy.thresholds.margin
-    for name, head in HEADS.items():
-        value = getattr(likely, name)
+    limits = policy.thresholds
+    margin = limits.margin
+    for name, value, near, other in (
+        ("urgency", likely.urgency, limits.urgency_p1, limits.urgency_p2),
+        ("anger", likely.anger, limits.anger_p2, limits.anger_p2),
+        ("abuse", likely.abuse, limits.abuse_p2, limits.abuse_p2),
+        ("spam", likely.spam, limits.spam, limits.spam),
+    ):
         # Too far from every threshold of its own to cross one by a margin.
-        if value is None or all(abs(value - limit) > margin for limit in _limits(name, policy)):
+        if value is None or (abs(value - near) > margin and abs(value - other) > margin):
             continue
         for moved in (max(value - margin, 0.0), min(value + margin, 1.0)):
-            other, _ = _raised(_with(likely, name, moved), floored, policy, visibility, reach)
-            if min(floor, other) != priority:
-                unsure.append(head)
+            changed, _ = _raised(_with(likely, name, moved), floored, policy, visibility, reach)
+            if min(floor, changed) != priority:
+                unsure.append(HEADS[name])
                 break
     by_rule = floored and floor <= model
     return Verdict(priority, "rule" if by_rule else "model", heads, tuple(unsure), _spam(likely, floored, policy))
-
-
-def _limits(name: str, policy: Policy) -> tuple[float, ...]:
-    limits = policy.thresholds
-    return {
-        "urgency": (limits.urgency_p1, limits.urgency_p2),
-        "anger": (limits.anger_p2,),
-        "abuse": (limits.abuse_p2,),
-        "spam": (limits.spam,),
-    }[name]
 
 
 def _raised(
@@ -102,4 +94,4 @@ def _spam(likely: Likely, floored: bool, policy: Policy) -> bool:
 
 
 def _with(likely: Likely, name: str, value: float) -> Likely:
-    return Likely(**{field: value if field == name else getattr(likely, field) for field in HEADS})
+    return likely._replace(**{name: value})

@@ -88,7 +88,7 @@ def test_subject_is_read_and_counts_into_the_ten_thousand_characters() -> None:
 
 
 def test_what_was_read_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CACHE_WORDS", 3)
+    monkeypatch.setattr(module, "_CACHE_RUNS", 3)
     rng = random.Random(20260101)
     words = [f"w{chr(97 + n)}{chr(97 + n)}" for n in range(20)] + ["not", "bad!!", "soooo", ":)"]
     texts = [" ".join(rng.choices(words, k=12)) for _ in range(50)]

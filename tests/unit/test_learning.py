@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from agents.scoring.base import Base, gathered
+from agents.scoring.base import Base, picked
 from agents.scoring.features import extract
 from agents.scoring.heads import Applied, Model, Scores
 from agents.scoring.learner import Learner, MissingLessons
@@ -330,7 +330,8 @@ def test_sums_are_added_row_after_row(columns: int) -> None:
     for count in (1, 2, 7, 8, 9, 40, 700):
         weights = rng.normal(size=(count, columns)) * 10.0 ** rng.integers(-8, 8, size=(count, columns))
         values = rng.normal(size=count).tolist()
-        found = gathered({n: n for n in range(count)}, weights, list(range(count)), values)
+        known = np.concatenate([weights, np.zeros((1, columns))])
+        found = np.add.reduce(picked({n: n for n in range(count)}, known, list(range(count)), values), axis=0)
         for column in range(columns):
             total = 0.0
             for row in range(count):
