@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
@@ -191,15 +192,19 @@ class Triage(GroupRole):
         rung = alerts.alert(decision, message, judge.policy, now_ms) if any(alerts.topics_of(decision)) else None
         alerts.add_decision(outputs, self.settings, decision, record.partition, SOURCE, trace)
         if rung is not None:
-            for name in alerts.ring(outputs, self.settings, rung, record.partition, SOURCE, trace):
-                metrics.ALERTS.labels(name).inc()
+            alerts.ring(outputs, self.settings, rung, record.partition, SOURCE, trace)
         return decision
 
     def _observe(self, chunk: Chunk, decided: list[Decision]) -> None:
         self.finished(chunk)
         now = time.time() * 1000
         arrived = {record.offset: record.timestamp for record in chunk.records}
-        for decision in decided:
-            metrics.DECISION_SECONDS.observe(max(now - arrived[decision.source.offset], 0.0) / 1000)
-            metrics.DECISIONS.labels(decision.priority, decision.status, decision.decided_by).inc()
+        metrics.DECISION_SECONDS.observe(
+            max(now - arrived[decision.source.offset], 0.0) / 1000 for decision in decided
+        )
+        kinds = Counter((decision.priority, decision.status, decision.decided_by) for decision in decided)
+        for kind, count in kinds.items():
+            metrics.DECISIONS.labels(*kind).inc(count)
+        for name, count in Counter(name for decision in decided for name in alerts.topics_of(decision)).items():
+            metrics.ALERTS.labels(name).inc(count)
         self.count(messages=len(chunk.records), decisions=len(decided))

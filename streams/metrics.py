@@ -5,9 +5,50 @@ Owns: the names that dashboards and alert rules use. Must never: carry an unboun
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from threading import Lock
+
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+
+class Durations(Collector):
+    """A histogram that takes a chunk's durations at once: one call each would cost a worker a tenth of its time."""
+
+    def __init__(self, name: str, documentation: str, buckets: tuple[float, ...]) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._bounds = buckets
+        self._counts = [0] * (len(buckets) + 1)
+        self._sum = 0.0
+        self._lock = Lock()
+        REGISTRY.register(self)
+
+    def observe(self, seconds: Iterable[float]) -> None:
+        """Counts each of `seconds`."""
+        each = list(seconds)
+        bounds = self._bounds
+        with self._lock:
+            for value in each:
+                self._counts[bisect_left(bounds, value)] += 1
+            self._sum += sum(each)
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """What Prometheus scrapes."""
+        with self._lock:
+            counts, total = list(self._counts), self._sum
+        reached = 0
+        buckets = []
+        for bound, count in zip([*map(str, self._bounds), "+Inf"], counts, strict=True):
+            reached += count
+            buckets.append((bound, float(reached)))
+        yield HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=total)
+
 
 RECORDS_READ = Counter("tocsin_records_read_total", "Records read from Kafka", ["role", "topic"])
 CHUNK_RECORDS = Histogram(
@@ -16,8 +57,8 @@ CHUNK_RECORDS = Histogram(
 CHUNK_SECONDS = Histogram("tocsin_chunk_seconds", "From taking a chunk to its commit", ["role"], buckets=_SECONDS)
 DECISIONS = Counter("tocsin_decisions_total", "Decisions written", ["priority", "status", "decided_by"])
 ALERTS = Counter("tocsin_alerts_total", "Alerts written", ["topic"])
-DECISION_SECONDS = Histogram(
-    "tocsin_decision_seconds", "From a message's arrival at Kafka to its committed decision", buckets=_SECONDS
+DECISION_SECONDS = Durations(
+    "tocsin_decision_seconds", "From a message's arrival at Kafka to its committed decision", _SECONDS
 )
 SCORING_SECONDS = Counter("tocsin_scoring_seconds_total", "CPU seconds spent judging messages")
 SCORING_FAILED = Counter("tocsin_scoring_failed_total", "Messages that scoring failed on, sent out unscored")
