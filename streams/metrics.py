@@ -16,7 +16,6 @@ from prometheus_client.registry import Collector
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
-
 class Durations(Collector):
     """A histogram that takes a chunk's durations at once: one call each would cost a worker a tenth of its time."""
 

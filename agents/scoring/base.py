@@ -15,6 +15,7 @@ import orjson
 
 from agents.scoring import lexicon
 from agents.scoring.features import FEATURES_VERSION
+from agents.scoring.rows import Rows
 from schemas.arrays import pack, unpack
 from schemas.base import Invalid
 from schemas.people import BINARY_HEADS
@@ -49,7 +50,8 @@ class Base:
         self.provenance = provenance or {}
         self.metrics = metrics or {}
         self.bias = bias
-        self.index = {feature: row for row, feature in enumerate(ids.tolist())}
+        self.ids = ids
+        self._rows = Rows(ids)
         # At least two columns: NumPy adds a single column pairwise, several row after row, which is the order we promise.
         width = max(2, len(self.columns))
         self.weights: Matrix = np.zeros((len(ids), width))
@@ -123,7 +125,7 @@ class Base:
             "provenance": self.provenance,
             "metrics": self.metrics,
         }
-        ids = np.array(list(self.index), dtype="<u8")
+        ids = self.ids.astype("<u8")
         arrays: dict[str, npt.NDArray[Any]] = {"ids": np.diff(ids, prepend=np.uint64(0))}
         for column in range(len(self.columns)):
             rows = np.flatnonzero(self.weights[:, column]).astype("<u4")
@@ -133,15 +135,19 @@ class Base:
 
     def logits(self, ids: list[int], values: list[float]) -> Matrix:
         """What the base says, shape (columns or more,): bias plus values times weights, added up in the ids' order."""
-        return self.summed(self.parts(ids, values))
+        return self.summed(self.products(ids, values))
 
-    def parts(self, ids: list[int], values: list[float]) -> Matrix:
-        """Value times weight of every feature, shape (ids, columns or more); zeros for one that the base does not know."""
-        return picked(self.index, self._kept, ids, values)
+    def products(self, ids: list[int], values: list[float]) -> Matrix:
+        """Value times weight of every feature, shape (ids, columns or more); zeros for one that the base does not know.
 
-    def summed(self, parts: Matrix) -> Matrix:
-        """The logits that `parts` make; row after row, so that the bits are equal everywhere."""
-        said: Matrix = np.add.reduce(parts, axis=0) + self._bias
+        Products and sums are separate NumPy operations without BLAS, so no machine fuses or reorders them.
+        """
+        rows = self._kept.take(self._rows.find(np.array(ids, dtype=np.uint64)), axis=0, mode="wrap")
+        return timed(rows, values)
+
+    def summed(self, products: Matrix) -> Matrix:
+        """The logits that `products` make; row after row, so that the bits are equal everywhere."""
+        said: Matrix = np.add.reduce(products, axis=0) + self._bias
         return said
 
 
@@ -150,13 +156,8 @@ def outputs(head: str, labels: tuple[str, ...]) -> tuple[str, ...]:
     return ("yes",) if head in BINARY_HEADS else labels
 
 
-def picked(index: dict[int, int], weights: Matrix, ids: list[int], values: list[float]) -> Matrix:
-    """Value times weight row of each id, shape (ids, weights' columns); `weights` ends with a row of zeros for unknown ids.
-
-    Products and sums are separate NumPy operations without BLAS, so no machine fuses or reorders them.
-    """
-    find = index.get
-    rows = weights.take([find(feature, -1) for feature in ids], axis=0, mode="wrap")
+def timed(rows: npt.NDArray[np.floating[Any]], values: list[float]) -> Matrix:
+    """Each row times its value, as 8-byte floats."""
     products: Matrix = rows * np.array(values)[:, None]
     return products
 

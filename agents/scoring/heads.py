@@ -8,14 +8,14 @@ Owns: those weights and the one order of adding them up. Must never: learn; read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import Enum
 from math import exp
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from agents.scoring.base import Base, Matrix, outputs, picked
+from agents.scoring.base import Base, Matrix, outputs, timed
 from agents.scoring.features import Features
 from schemas.arrays import unpack
 from schemas.base import Invalid
@@ -98,9 +98,12 @@ def _plan(head: str, labels: tuple[str, ...], columns: list[int]) -> _Planned:
     return _Planned(head, labels, head in BINARY_HEADS, stretch, columns)
 
 
-@dataclass(slots=True)
-class _Last:
-    """What was computed of the last features."""
+class Said(NamedTuple):
+    """What a model makes of one message: all its logits, and what each feature gave to them.
+
+    `base` and `learned` hold value times weight, shape (features, columns or more); `learned` is None before the first
+    lesson. Good only for the model, and the version of it, that made it.
+    """
 
     features: Features
     base: Matrix
@@ -126,7 +129,6 @@ class Model:
         self._seen: dict[tuple[str, str], int] = {}
         self._languages: dict[str, dict[str, int]] = {}
         self._plan: dict[str, list[_Planned]] = {}
-        self._last: _Last | None = None
 
     @property
     def version(self) -> str:
@@ -165,28 +167,44 @@ class Model:
             self._plan[language] = plan
         return plan
 
-    def _said(self, features: Features) -> _Last:
-        """What is made of `features`; a message's accounts follow its scores, so the last is kept until a change."""
-        last = self._last
-        if last is None or last.features is not features:
-            ids, values = features.ids, features.values
-            base = self.base.parts(ids, values)
-            said = self.base.summed(base)
-            learned = picked(self._index, self._weights, ids, values) if self._index else None
-            logits = self._bias.copy() if learned is None else np.add.reduce(learned, axis=0) + self._bias
-            width = len(said)
-            logits[:width] += said * self._trust[:width]
-            last = self._last = _Last(features, base, learned, logits.tolist())
-        return last
+    def said(self, many: Sequence[Features]) -> list[Said]:
+        """What this model makes of some messages; each alone gives the same bits, together they cost half the time."""
+        ids = [feature for features in many for feature in features.ids]
+        values = [value for features in many for value in features.values]
+        of_base = self.base.products(ids, values)
+        of_lessons = None
+        if self._index:
+            find = self._index.get
+            rows = self._weights.take([find(feature, -1) for feature in ids], axis=0, mode="wrap")
+            of_lessons = timed(rows, values)
+        width = of_base.shape[1]
+        trust = self._trust[:width]
+        found = []
+        begin = 0
+        for features in many:
+            end = begin + len(features.ids)
+            base, learned = of_base[begin:end], None
+            if of_lessons is None:
+                logits = self._bias.copy()
+            else:
+                learned = of_lessons[begin:end]
+                logits = np.add.reduce(learned, axis=0) + self._bias
+            logits[:width] += self.base.summed(base) * trust
+            found.append(Said(features, base, learned, logits.tolist()))
+            begin = end
+        return found
 
-    def score(self, features: Features, language: str) -> Scores:
+    def scores(self, said: Said, language: str) -> Scores:
         """What each head trained for `language` says."""
         plan = self._planned(language)
         if not plan:
             return {}
-        logits = self._said(features).logits
-        sigmoids = [sigmoid(logit) for logit in logits]
-        return {planned.head: planned.scored(logits, sigmoids) for planned in plan}
+        sigmoids = [sigmoid(logit) for logit in said.logits]
+        return {planned.head: planned.scored(said.logits, sigmoids) for planned in plan}
+
+    def score(self, features: Features, language: str) -> Scores:
+        """`scores` of one message."""
+        return self.scores(self.said([features])[0], language)
 
     def ask(self, features: Features, head: str) -> HeadScores | None:
         """What one head says, trained for the language or not; None where it knows no label at all."""
@@ -194,50 +212,40 @@ class Model:
         columns = [self._columns[head, label] for label in outputs(head, labels) if (head, label) in self._columns]
         if not columns:
             return None
-        logits = self._said(features).logits
+        logits = self.said([features])[0].logits
         return _plan(head, labels, columns).scored(logits, [sigmoid(logit) for logit in logits])
 
-    def account(self, features: Features, head: str, label: str, top: int = 5) -> Reason:
-        """Why `head` gave `label` its logit; see `accounts`."""
-        return self.accounts(features, [(head, label)], top)[0]
-
-    def accounts(self, features: Features, told: list[tuple[str, str]], top: int = 5) -> list[Reason]:
-        """Why heads gave labels their logits: bias, the `top` strongest features, the rest; they add up to the logit.
+    def account(self, said: Said, head: str, label: str, top: int = 5) -> Reason:
+        """Why `head` gave `label` its logit: bias, the `top` strongest features, the rest; they add up to the logit.
 
         Features of one name (a pair "not good", and "good" behind a "not") are told as one.
 
         Raises:
-            KeyError: a head does not know its label.
+            KeyError: the head does not know the label.
         """
-        last = self._said(features)
-        signs = [-1.0 if head in BINARY_HEADS and label == "no" else 1.0 for head, label in told]
-        columns = [self._columns[head, "yes" if head in BINARY_HEADS else label] for head, label in told]
-        inside = [column if column < len(self.base.columns) else -1 for column in columns]
-        trust = [float(self._trust[column]) for column in columns]
-        # One row a head: what each feature added to its logit.
-        added = last.base[:, inside].T * np.array(
-            [[0.0] if at < 0 else [own] for at, own in zip(inside, trust, strict=True)]
-        )
-        if last.learned is not None:
-            added += last.learned[:, columns].T
-        strongest = np.argsort(-np.abs(added), axis=1, kind="stable")[:, :top].tolist()
-        names = iter(features.named([place for places in strongest for place in places]))
-        reasons = []
-        for row, (head, label) in enumerate(told):
-            found: dict[str, float] = {}
-            for value in added[row, strongest[row]].tolist():
-                name = next(names)
-                if value:
-                    found[name] = found.get(name, 0.0) + signs[row] * value
-            column = columns[row]
-            bias = float(self._bias[column]) + (trust[row] * self.base.bias[column] if inside[row] >= 0 else 0.0)
-            bias, logit = signs[row] * bias, signs[row] * last.logits[column]
-            contributions = [Contribution(name, value) for name, value in found.items()]
-            rest = logit - bias - sum(found.values())
-            reasons.append(
-                Reason(head=head, label=label, bias=bias, contributions=contributions, rest=rest, logit=logit)
-            )
-        return reasons
+        sign = -1.0 if head in BINARY_HEADS and label == "no" else 1.0
+        column = self._columns[head, "yes" if head in BINARY_HEADS else label]
+        bias = float(self._bias[column])
+        if column < len(self.base.columns):
+            trust = float(self._trust[column])
+            bias += trust * self.base.bias[column]
+            added = said.base[:, column] * (sign * trust)
+            if said.learned is not None:
+                added += sign * said.learned[:, column]
+        else:
+            assert said.learned is not None  # only lessons add columns
+            added = sign * said.learned[:, column]
+        strongest = np.abs(added).argsort(kind="stable")[: -top - 1 : -1]
+        found: dict[str, float] = {}
+        names = said.features.named(strongest.tolist())
+        for name, value in zip(names, added[strongest].tolist(), strict=True):
+            if value:
+                found[name] = found.get(name, 0.0) + value
+        bias *= sign
+        logit = sign * said.logits[column]
+        rest = logit - bias - sum(found.values())
+        contributions = [Contribution(name, value) for name, value in found.items()]
+        return Reason(head=head, label=label, bias=bias, contributions=contributions, rest=rest, logit=logit)
 
     def apply(self, update: ModelUpdate) -> Applied:
         """Takes over the weights of `update` if it starts at this model's offset; otherwise nothing changes."""
@@ -251,7 +259,6 @@ class Model:
             self._take(head, change)
         self.offset = update.to_offset
         self._plan.clear()
-        self._last = None
         return Applied.APPLIED
 
     def restore(self, snapshot: bytes) -> None:

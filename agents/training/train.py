@@ -204,7 +204,7 @@ def train(out: Path, corpus: Path, page: Path | None) -> None:
     content = base.dump()
     Base.load(content)
     out.write_bytes(content)
-    click.echo(f"{out}: base {base.id}, {len(base.index):,} features, {len(content):,} bytes")
+    click.echo(f"{out}: base {base.id}, {len(base.ids):,} features, {len(content):,} bytes")
     click.echo(table(base))
     if page is not None:
         page.write_text(f"# Base {base.id}\n\n{PAGE}\n\n{table(base)}\n", encoding="utf-8")

@@ -129,7 +129,7 @@ def test_sentiment_goes_the_right_way_in_both_languages(judge: Judge) -> None:
 
 def test_a_scoring_that_fails_sends_the_message_out_with_its_floors(policy: Policy) -> None:
     class Broken(Model):
-        def score(self, features: Any, language: str) -> Any:
+        def scores(self, said: Any, language: str) -> Any:
             raise ZeroDivisionError("a defect")
 
     broken = Judge(policy, Broken(Base.none()))

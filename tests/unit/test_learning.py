@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from agents.scoring.base import Base, picked
+from agents.scoring.base import Base, timed
 from agents.scoring.features import extract
 from agents.scoring.heads import Applied, Model, Scores
 from agents.scoring.learner import Learner, MissingLessons
@@ -233,9 +233,10 @@ def test_accounts_add_up_to_the_logit() -> None:
     _, model = taught(base, lessons(base, 100))
     for text in texts(30, 9):
         features = extract(text, None, "en")
-        for head, scores in model.score(features, "en").items():
+        said = model.said([features])[0]
+        for head, scores in model.scores(said, "en").items():
             for label, logit in zip(scores.labels, scores.logits, strict=True):
-                reason = model.account(features, head, label, top=3)
+                reason = model.account(said, head, label, top=3)
                 assert reason.logit == logit
                 assert isinstance(reason.contributions, list)
                 assert len(reason.contributions) <= 3
@@ -249,9 +250,10 @@ def test_an_account_with_every_feature_leaves_no_rest() -> None:
     base = a_base()
     _, model = taught(base, lessons(base, 100))
     features = extract("never again, awful staff!", None, "en")
-    for head, scores in model.score(features, "en").items():
+    said = model.said([features])[0]
+    for head, scores in model.scores(said, "en").items():
         for label in scores.labels:
-            reason = model.account(features, head, label, top=1_000)
+            reason = model.account(said, head, label, top=1_000)
             assert isinstance(reason.rest, float)
             assert abs(reason.rest) < 1e-9
 
@@ -330,8 +332,7 @@ def test_sums_are_added_row_after_row(columns: int) -> None:
     for count in (1, 2, 7, 8, 9, 40, 700):
         weights = rng.normal(size=(count, columns)) * 10.0 ** rng.integers(-8, 8, size=(count, columns))
         values = rng.normal(size=count).tolist()
-        known = np.concatenate([weights, np.zeros((1, columns))])
-        found = np.add.reduce(picked({n: n for n in range(count)}, known, list(range(count)), values), axis=0)
+        found = np.add.reduce(timed(weights, values), axis=0)
         for column in range(columns):
             total = 0.0
             for row in range(count):
