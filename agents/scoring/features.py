@@ -15,6 +15,7 @@ from math import sqrt
 from typing import NamedTuple, Protocol
 
 from agents.scoring import lexicon
+from agents.scoring.runs import Run, runs
 
 FEATURES_VERSION = "1"
 """Part of every base id, with the lexicon's digest: weights fit only the features they were learned on."""
@@ -23,8 +24,6 @@ MAX_CHARACTERS = 10_000
 LENGTH = 4.0
 """Square root of the word features' sum of squares: 16 a text (docs/learning.md)."""
 
-_CACHE_RUNS = 30_000
-_CACHE_CHARACTERS = 40
 _MASK = (1 << 48) - 1
 _PAIR = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd: spreads an id before the next word's is added
 
@@ -125,7 +124,7 @@ class _Token(NamedTuple):
     name: str
 
 
-class _Run(NamedTuple):
+class _Piece(NamedTuple):
     """A run without spaces. Most are one word that turns nothing, in no special style: `tokens` is None, and the rest is
     that word's; else only `tokens` counts."""
 
@@ -161,27 +160,29 @@ def feature_id(name: str) -> int:
 _MARK_NAMES = {feature_id(name): name for name in _MARKS}
 _M = dict(zip(_MARKS, _MARK_NAMES, strict=True))
 _LANGUAGE_IDS: dict[str, int] = {}
-_caches: dict[str, dict[str, _Run]] = {}
 
 
-def extract(text: str, subject: str | None, language: str) -> Features:
+def extract(text: str, subject: str | None, language: str, found: list[Run] | None = None) -> Features:
     """The features of a message.
 
     Args:
         text: the customer's own words; with the subject, the first 10,000 characters are read.
         subject: read before the text, with the same word ids.
         language: the tag `detect` gave.
+        found: `runs(text)`, where the caller has them.
 
     Returns:
         Features: the words' and pairs' values are equal, and their squares add up to 16; sums and shares of the lexicon
         lie between -2 and 2; `language:<tag>` is 1.
     """
-    parts: tuple[str, ...]
+    parts: tuple[list[Run], ...]
     if subject:
         subject = subject[:MAX_CHARACTERS]
-        parts = (subject, text[: MAX_CHARACTERS - len(subject)])
+        parts = (runs(subject), runs(text[: MAX_CHARACTERS - len(subject)]))
+    elif found is None or len(text) > MAX_CHARACTERS:
+        parts = (runs(text[:MAX_CHARACTERS]),)
     else:
-        parts = (text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS],)
+        parts = (found,)
     sums = _walk(parts, language)
     ids = list(sums.ids)
     values = [LENGTH / sqrt(len(ids))] * len(ids) if ids else []
@@ -195,11 +196,9 @@ def extract(text: str, subject: str | None, language: str) -> Features:
     return Features(ids, values, list(sums.ids.values()), sums.spoken, language)
 
 
-def _walk(parts: tuple[str, ...], language: str) -> _Sums:
+def _walk(parts: tuple[list[Run], ...], language: str) -> _Sums:
     """Every piece of the text, in order."""
-    cache = _caches.get(language)
-    if cache is None:
-        cache = _caches[language] = {}
+    english, french = language == "en", language == "fr"
     ids: dict[int, int | str] = {}
     marks: dict[str, int] = {}
     listed: list[float] = []
@@ -210,11 +209,11 @@ def _walk(parts: tuple[str, ...], language: str) -> _Sums:
         left = -1  # of the word that the next one makes a pair with; -1 where there is none
         negation = 0
         boost = 1.0
-        for chunk in part.split():
-            run = cache.get(chunk)
-            if run is None:
-                run = _look(chunk, language, cache)
-            word, own_left, negated, list_value, induced_value, _, tokens = run
+        for run in part:
+            piece: _Piece | None = run.en if english else run.fr if french else None
+            if piece is None:
+                piece = _look(run, language)
+            word, own_left, negated, list_value, induced_value, _, tokens = piece
             if tokens is None:
                 if negation:
                     ids[negated] = words
@@ -231,7 +230,7 @@ def _walk(parts: tuple[str, ...], language: str) -> _Sums:
                 left = own_left
                 boost = 1.0
                 words += 1
-                spoken.append(run)
+                spoken.append(piece)
                 continue
             for token in tokens:
                 kind, word, own_left, negated, list_value, induced_value, role, style, name = token
@@ -273,18 +272,18 @@ def _walk(parts: tuple[str, ...], language: str) -> _Sums:
     return _Sums(ids, marks, listed, induced, spoken, capitals, elongated)
 
 
-def _look(chunk: str, language: str, cache: dict[str, _Run]) -> _Run:
-    """What a run without spaces holds, kept in the cache unless it is long; a full cache is emptied."""
+def _look(run: Run, language: str) -> _Piece:
+    """What a run holds; kept with it in the two languages that heads are trained in."""
     tokens: list[_Token] = []
-    for match in _PIECE.finditer(chunk):
-        kind, piece = match.lastgroup, match.group()
+    for match in _PIECE.finditer(run.text):
+        kind, said = match.lastgroup, match.group()
         if kind == "word":
-            tokens.extend(_words(piece, language))
+            tokens.extend(_words(said, language))
         elif kind == "emoji" or kind == "smile":
-            value = lexicon.shipped().listed.get(feature_id(piece), 0.0)
-            tokens.append(_Token(_EMOJI_KIND, feature_id(piece), 0, 0, value, 0.0, 0, 0, piece))
+            value = lexicon.shipped().listed.get(feature_id(said), 0.0)
+            tokens.append(_Token(_EMOJI_KIND, feature_id(said), 0, 0, value, 0.0, 0, 0, said))
         elif kind == "shout":
-            mark = ("?" if "?" in piece else "!") * min(len(piece), 2)
+            mark = ("?" if "?" in said else "!") * min(len(said), 2)
             tokens.append(_Token(_SHOUT_KIND, 0, 0, 0, 0.0, 0.0, 0, 0, mark))
         elif kind == "dots":
             tokens.append(_Token(_SHOUT_KIND, 0, 0, 0, 0.0, 0.0, 0, 0, "…"))
@@ -294,14 +293,14 @@ def _look(chunk: str, language: str, cache: dict[str, _Run]) -> _Run:
             tokens.append(_word(f"<{kind}>", language, 0))
     first = tokens[0] if len(tokens) == 1 else None
     if first is not None and first.kind == _WORD_KIND and not (first.role or first.style):
-        run = _Run(first.id, first.left, first.negated, first.listed, first.induced, first.name, None)
+        piece = _Piece(first.id, first.left, first.negated, first.listed, first.induced, first.name, None)
     else:
-        run = _Run(0, 0, 0, 0.0, 0.0, "", tuple(tokens))
-    if len(chunk) <= _CACHE_CHARACTERS:
-        if len(cache) >= _CACHE_RUNS:
-            cache.clear()
-        cache[chunk] = run
-    return run
+        piece = _Piece(0, 0, 0, 0.0, 0.0, "", tuple(tokens))
+    if language == "en":
+        run.en = piece
+    elif language == "fr":
+        run.fr = piece
+    return piece
 
 
 def _words(piece: str, language: str) -> list[_Token]:

@@ -11,12 +11,13 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from agents.scoring.floor_rules import Rule, Rules, compile_rules
 from agents.scoring.policy import Floor, Floors
+from agents.scoring.runs import Run, runs
 from agents.scoring.text import Folded, Index, Span, collapse, fold
 from agents.scoring.typos import corrected
 
@@ -34,8 +35,6 @@ _CLAUSE_END = re.compile(r"[,.;:!?\n]")
 _SENTENCE_END = re.compile(r"[.!?;](?:\s|$)|\n[ \t\r]*\n")
 _NEGATION_WORDS = 6
 _WHOLE_WORDS = 400
-# Runs without spaces that are remembered, and the longest of them: they save time, and cost 10 MB when full.
-_RUNS, _RUN_CHARACTERS = 30_000, 40
 
 
 class FloorHit(NamedTuple):
@@ -48,14 +47,15 @@ class FloorHit(NamedTuple):
     priority: str
 
 
-class _Run(NamedTuple):
-    """A run of a text without spaces: its collapsed letters, its collapsed words, whether one of them may be a slip, and
+class _Folded(NamedTuple):
+    """A run as one matcher sees it: its collapsed letters, its collapsed words, whether one of them may be a slip, and
     whether the first may begin a whole message."""
 
     letters: str
     words: tuple[str, ...]
     slip: bool
     opens: bool
+    matcher: FloorMatcher
 
 
 class _Found(NamedTuple):
@@ -73,24 +73,23 @@ class FloorMatcher:
         self._automaton = AhoCorasick(self._rules.keys, implementation=Implementation.ContiguousNFA)
         self._whole = [(floor, _Whole(floor)) for floor in floors if floor.whole_message.phrases]
         self._whole_first = frozenset(first for _, whole in self._whole for first in whole.first)
-        self._runs: dict[str, _Run] = {}
 
-    def find(self, text: str, language: str | None = None) -> list[FloorHit]:
+    def find(self, text: str, language: str | None = None, found_runs: list[Run] | None = None) -> list[FloorHit]:
         """Every floor that `text` hits, by priority, then place; a floor once for each overlapping stretch.
 
         `text` should have gone through `own_words`. `language` (BCP 47), where sure, silences the few phrases that
-        collide with ordinary words of that language; None searches all.
+        collide with ordinary words of that language; None searches all. `found_runs` is `runs(text)`, where the caller
+        has them.
         """
         key: list[str] = []
         last = ""
         slips = opens = False
         count = 0
-        known = self._runs
-        for piece in text.split():
-            run = known.get(piece)
-            if run is None:
-                run = self._look(piece)
-            letters, words, slip, opening = run
+        pieces = [
+            piece if (piece := run.floors) is not None and piece.matcher is self else self._look(run)
+            for run in (runs(text) if found_runs is None else found_runs)
+        ]
+        for letters, words, slip, opening, _ in pieces:
             if not words:
                 continue
             if not count:
@@ -110,8 +109,8 @@ class FloorMatcher:
         found = self._automaton.find_matches_as_indexes("".join(key), overlapping=True)
         complete: set[int] = set()
         if self._rules.may_ring(found):
-            complete = self._rules.complete(self._of_whole_words(text, found))
-        opens = (opens or slips) and count <= _WHOLE_WORDS and (slips or self._all_whole(text))
+            complete = self._rules.complete(_of_whole_words(pieces, found))
+        opens = (opens or slips) and count <= _WHOLE_WORDS and (slips or self._all_whole(pieces))
         if not (slips or complete or opens):
             return []
         folded = fold(text)
@@ -127,44 +126,21 @@ class FloorMatcher:
             hits.sort(key=lambda hit: (hit.priority, hit.start, hit.floor, hit.end))
         return hits
 
-    def _all_whole(self, text: str) -> bool:
+    def _all_whole(self, pieces: list[_Folded]) -> bool:
         """Whether a text without slips is nothing but the words of some floor's whole messages."""
-        words = [word for piece in text.split() for word in (self._runs.get(piece) or self._look(piece)).words]
+        words = [word for piece in pieces for word in piece.words]
         return any(whole.phrase(words) is not None for _, whole in self._whole)
 
-    def _of_whole_words(self, text: str, found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-        """Those of `found` that begin and end with words, with the numbers of these for places: hardly any, of what
-        chance finds."""
-        starts: dict[int, int] = {}
-        ends: dict[int, int] = {}
-        at = number = 0
-        last = ""
-        for piece in text.split():
-            for word in (self._runs.get(piece) or self._look(piece)).words:
-                shared = word[0] == last
-                starts[at - shared] = number
-                at += len(word) - shared
-                ends[at] = number
-                number += 1
-                last = word[-1]
-                if not "a" <= last <= "z":
-                    last = ""
-        return [(key, starts[begin], ends[end]) for key, begin, end in found if begin in starts and end in ends]
-
-    def _look(self, piece: str) -> _Run:
-        """What is known of a run without spaces, kept unless it is long; a full table is emptied."""
-        words = fold(piece).words
-        run = _Run(
+    def _look(self, run: Run) -> _Folded:
+        words = fold(run.text).words
+        run.floors = _Folded(
             collapse("".join(words)),
             tuple(map(collapse, words)),
             any(self._rules.slips.meant(word) for word in words),
             bool(words) and collapse(words[0]) in self._whole_first,
+            self,
         )
-        if len(piece) <= _RUN_CHARACTERS:
-            if len(self._runs) >= _RUNS:
-                self._runs.clear()
-            self._runs[piece] = run
-        return run
+        return cast(_Folded, run.floors)
 
     def _verified(
         self,
@@ -280,6 +256,26 @@ class FloorMatcher:
             if phrase is not None:
                 hits.append(FloorHit(floor.name, phrase, words[0].origins[0], words[-1].end, floor.priority))
         return hits
+
+
+def _of_whole_words(pieces: list[_Folded], found: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Those of `found` that begin and end with words, with the numbers of these for places: hardly any, of what
+    chance finds."""
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    at = number = 0
+    last = ""
+    for piece in pieces:
+        for word in piece.words:
+            shared = word[0] == last
+            starts[at - shared] = number
+            at += len(word) - shared
+            ends[at] = number
+            number += 1
+            last = word[-1]
+            if not "a" <= last <= "z":
+                last = ""
+    return [(key, starts[begin], ends[end]) for key, begin, end in found if begin in starts and end in ends]
 
 
 def _word(span: Span) -> int:

@@ -19,6 +19,7 @@ from agents.scoring.language import Language, detect, word_count
 from agents.scoring.own_words import own_words
 from agents.scoring.policy import Policy
 from agents.scoring.priority import Likely, Verdict, weigh
+from agents.scoring.runs import Run, runs
 from schemas.base import MAX_MODEL_TEXT, Priority
 from schemas.decision import Decision, Labelled, Likelihood, Reason, Sentiment, Source, Status, decision_id
 from schemas.message import Incoming, Message
@@ -50,6 +51,13 @@ class Judged(NamedTuple):
 
     decision: Decision
     failure: BaseException | None = None
+
+
+class _Own(NamedTuple):
+    """What the customer wrote of a text, and its runs."""
+
+    text: str
+    runs: list[Run]
 
 
 @dataclass(slots=True)
@@ -109,7 +117,7 @@ class Judge:
             decided_at: now, RFC 3339.
         """
         model = self.model
-        owns = [own_words(one.incoming.message.text) for one in asked]
+        owns = [_own(one.incoming.message) for one in asked]
         readings = [self._read(one.incoming.message, own) for one, own in zip(asked, owns, strict=True)]
         _score(readings, model)
         return [
@@ -117,7 +125,7 @@ class Judge:
             for one, own, reading in zip(asked, owns, readings, strict=True)
         ]
 
-    def _decide(self, asked: Asked, own: str, reading: _Reading, model: Model, decided_at: str) -> Judged:
+    def _decide(self, asked: Asked, own: _Own, reading: _Reading, model: Model, decided_at: str) -> Judged:
         incoming, source, received_at, supersedes = asked
         message, policy = incoming.message, self.policy
         hits: list[FloorHit] = []
@@ -164,30 +172,34 @@ class Judge:
 
     # --- steps
 
-    def _read(self, message: Message, own: str) -> _Reading:
+    def _read(self, message: Message, own: _Own) -> _Reading:
         """Everything but the scores."""
         if message.event == "deleted":
             return _Reading(_declared(message), "deleted")
-        text = own[:MAX_MODEL_TEXT]
+        text, found = own
+        if len(text) > MAX_MODEL_TEXT:
+            text = text[:MAX_MODEL_TEXT]
+            found = runs(text)
         if not text.strip() and not (message.subject or "").strip():
             return _Reading(_declared(message), "unscored", "no_text")
         try:
             whole = f"{message.subject}\n{text}" if message.subject else text
-            language = detect(whole, message.language)
-            if _too_short(whole, language):
+            every = runs(whole) if message.subject else found
+            language = detect(whole, message.language, every)
+            if _too_short(whole, language, every):
                 return _Reading(language.tag, "unscored", "too_short")
             if language.tag not in SCORED_LANGUAGES:
                 return _Reading(language.tag, "unscored", "language")
-            return _Reading(language.tag, "scored", features=extract(text, message.subject, language.tag))
+            return _Reading(language.tag, "scored", features=extract(text, message.subject, language.tag, found))
         except Exception as failure:
             reading = _Reading(_declared(message), "unscored")
             reading.fail(failure)
             return reading
 
-    def _hits(self, message: Message, own: str, reading: _Reading) -> list[FloorHit]:
+    def _hits(self, message: Message, own: _Own, reading: _Reading) -> list[FloorHit]:
         language = reading.language if reading.status == "scored" else None
         try:
-            hits = self._floors.find(own, language)
+            hits = self._floors.find(own.text, language, own.runs)
             if message.subject:
                 # Offsets are those of the text; what the subject says stands before it, at 0.
                 hits += [hit._replace(start=0, end=0) for hit in self._floors.find(message.subject, language)]
@@ -261,8 +273,13 @@ def _score(readings: Sequence[_Reading], model: Model) -> None:
                 _score([reading], model)
 
 
-def _too_short(text: str, language: Language) -> bool:
-    words = word_count(text)
+def _own(message: Message) -> _Own:
+    text = own_words(message.text)
+    return _Own(text, runs(text))
+
+
+def _too_short(text: str, language: Language, found: Sequence[Run]) -> bool:
+    words = word_count(text, found)
     return words < 3 or (words < 4 and not language.sure)
 
 

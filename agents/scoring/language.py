@@ -9,9 +9,12 @@ Owns: the tag and whether it is sure. Must never: read clock, network or disk; d
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import pycld2
+
+from agents.scoring.runs import Run, runs
 
 MAX_CHARACTERS = 1_000
 """Characters that detection reads: a language shows long before."""
@@ -108,7 +111,7 @@ _FRENCH_MARKS = frozenset("éèêàùçœ")
 _OTHER_MARKS = frozenset("ñãõßøåæłśżźćčšžřěůőűğışțșđ¿¡")
 
 
-class _Run(NamedTuple):
+class _Votes(NamedTuple):
     """What a run without spaces says: words (中文 and its like count a character each) and words in the vote, votes, letters
     in words, and letters of other alphabets."""
 
@@ -121,12 +124,8 @@ class _Run(NamedTuple):
     foreign: int
 
 
-_RUNS, _RUN_CHARACTERS = 30_000, 40
-"""Runs that are remembered, and the longest of them: they only save time."""
-_known: dict[str, _Run] = {}
-
-
-def _look(piece: str) -> _Run:
+def _look(run: Run) -> _Votes:
+    piece = run.text
     own = _NOISE.sub(" ", piece) if "@" in piece or "#" in piece or "://" in piece or "www." in piece else piece
     folded = own.lower()
     voters = _WORD.findall(folded)
@@ -147,25 +146,22 @@ def _look(piece: str) -> _Run:
         elif character in _OTHER_MARKS:
             other += 1.5
     count = sum(max(1, sum(1 for c in word if "\u3040" <= c <= "\u9fff")) for word in words)
-    run = _Run(count, len(voters), english, french, other, sum(map(len, voters)), foreign)
-    if len(piece) <= _RUN_CHARACTERS:
-        if len(_known) >= _RUNS:
-            _known.clear()
-        _known[piece] = run
-    return run
+    run.votes = _Votes(count, len(voters), english, french, other, sum(map(len, voters)), foreign)
+    return cast(_Votes, run.votes)
 
 
-def word_count(text: str) -> int:
+def word_count(text: str, found: Sequence[Run] | None = None) -> int:
     """Words of `text`: runs of letters; addresses, mentions and numbers are none. 中文 and its like count a character each."""
-    return sum([(_known.get(piece) or _look(piece)).words for piece in text.split()])
+    return sum([(run.votes or _look(run)).words for run in (runs(text) if found is None else found)])
 
 
-def detect(text: str, declared: str | None = None) -> Language:
+def detect(text: str, declared: str | None = None, found: Sequence[Run] | None = None) -> Language:
     """The language of `text`, or the declared one.
 
     Args:
         text: what the customer wrote; the first 1,000 characters are read.
         declared: a BCP 47 tag; its primary subtag is used as it is. Absent, `und` and the like: detected.
+        found: `runs(text)`, where the caller has them.
 
     Returns:
         Language: `other`, not sure, where fewer than four words leave it open.
@@ -175,15 +171,11 @@ def detect(text: str, declared: str | None = None) -> Language:
         if primary and primary not in _NO_LANGUAGE:
             return Language(primary, True)
     if len(text) > MAX_CHARACTERS:
-        text = text[:MAX_CHARACTERS]
+        text, found = text[:MAX_CHARACTERS], None
     count = letters = foreign = 0
     english = french = other = 0.0
-    known = _known
-    for piece in text.split():
-        run = known.get(piece)
-        if run is None:
-            run = _look(piece)
-        _, voters, for_english, for_french, for_other, own_letters, own_foreign = run
+    for run in runs(text) if found is None else found:
+        _, voters, for_english, for_french, for_other, own_letters, own_foreign = run.votes or _look(run)
         count += voters
         english += for_english
         french += for_french

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from agents.scoring import features as module
+from agents.scoring import runs as runs_module
 from agents.scoring.features import MAX_CHARACTERS, extract, feature_id
 
 
@@ -88,12 +88,12 @@ def test_subject_is_read_and_counts_into_the_ten_thousand_characters() -> None:
 
 
 def test_what_was_read_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CACHE_RUNS", 3)
+    monkeypatch.setattr(runs_module, "MOST_RUNS", 3)
     rng = random.Random(20260101)
     words = [f"w{chr(97 + n)}{chr(97 + n)}" for n in range(20)] + ["not", "bad!!", "soooo", ":)"]
     texts = [" ".join(rng.choices(words, k=12)) for _ in range(50)]
     first = [extract(text, None, "en") for text in texts]
-    module._caches.clear()
+    runs_module._known.clear()
     assert [extract(text, None, "en") for text in reversed(texts)] == first[::-1]
 
 
