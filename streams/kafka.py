@@ -125,7 +125,7 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> AIOK
         **client_options(settings),
         enable_idempotence=True,
         acks="all",
-        compression_type="lz4",
+        compression_type="zstd",
         max_batch_size=BATCH_BYTES,
         max_request_size=MAX_REQUEST_BYTES,
         retry_backoff_ms=RETRY_MS,
