@@ -28,7 +28,7 @@ from streams.app import ChunkApp
 from streams.chunks import Chunk
 from streams.errors import TocsinError
 from streams.health import HealthReporter
-from streams.kafka import end_offsets, reader, started
+from streams.kafka import end_offsets, filled, reader, started
 from streams.outputs import Outputs, trace_of
 from streams.roles import GroupRole
 from streams.settings import Settings
@@ -115,13 +115,11 @@ class Triage(GroupRole):
         client = await started(reader(self.settings), self.settings)
         try:
             decided = [TopicPartition(self.settings.topic("decisions"), tp.partition) for tp in new]
-            first = await client.beginning_offsets(decided)
-            last = await end_offsets(client, decided)
-            filled = [tp for tp, out in zip(new, decided, strict=True) if last[out] > first[out]]
-            if filled and self.settings.start_from == "refuse":
+            lost = await filled(client, decided) if self.settings.start_from == "refuse" else []
+            if lost:
                 raise TocsinError(
-                    f"group {self.settings.group(self.name)} has no offset for partition {filled[0].partition} of "
-                    f"{filled[0].topic}, though its decisions are not empty: it would ring up to 28 days again; set "
+                    f"group {self.settings.group(self.name)} has no offset for partition {lost[0].partition} of "
+                    f"{new[0].topic}, though its decisions are not empty: it would ring up to 28 days again; set "
                     "TOCSIN_START_FROM to earliest or latest"
                 )
             if self.settings.start_from == "latest":

@@ -156,3 +156,17 @@ async def end_offsets(client: AIOKafkaConsumer, partitions: Iterable[TopicPartit
     """Where each partition's committed records end; transactions still open are not counted."""
     ends: dict[TopicPartition, int] = await client.end_offsets(list(partitions))
     return ends
+
+
+async def filled(client: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
+    """Those partitions that hold a committed record; what an aborted transaction left behind is none."""
+    every = list(partitions)
+    first = await client.beginning_offsets(every)
+    ends = await end_offsets(client, every)
+    client.assign([tp for tp in every if ends[tp] > first[tp]])
+    for tp in client.assignment():
+        client.seek(tp, first[tp])
+    found: set[TopicPartition] = set()
+    while left := [tp for tp in client.assignment() - found if await client.position(tp) < ends[tp]]:
+        found.update(tp for tp, records in (await client.getmany(*left, timeout_ms=200)).items() if records)
+    return sorted(found)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from confluent_kafka.admin import AdminClient
 
 from streams.local import jars
@@ -201,6 +202,24 @@ async def test_a_group_that_lost_its_offsets_refuses_to_ring_four_weeks_again(
         again.stop()
     assert Counter(one["message_id"] for one in decisions)["m99"] == 1
     assert len(decisions) == 21
+
+
+async def test_a_worker_that_died_in_its_very_first_transaction_is_followed_by_another(
+    prepared: Settings, tmp_path: Path
+) -> None:
+    dead = AIOKafkaProducer(bootstrap_servers=prepared.kafka, transactional_id=prepared.group("triage") + ".0")
+    await dead.start()
+    await dead.begin_transaction()
+    await dead.send_and_wait(prepared.topic("decisions"), b"{}", key=b"c", partition=0)
+    await dead.abort_transaction()
+    await dead.stop()
+    worker = Worker(prepared, "triage", folder=tmp_path)
+    try:
+        await produce(prepared, "messages", [message(number, CALM) for number in range(20)])
+        decisions = await wait_values(prepared, "decisions", at_least(20), "decisions")
+    finally:
+        worker.stop()
+    assert len({one["message_id"] for one in decisions}) == 20
 
 
 def _forget_offsets(settings: Settings) -> None:
