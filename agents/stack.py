@@ -141,6 +141,10 @@ class Stack:
             "TOCSIN_HTTP_HOST": "127.0.0.1",
             "TOCSIN_HTTP_PORT": str(port),
             "TOCSIN_CONSOLE_HOST": "127.0.0.1",
+            # On loopback, and looked at by the stack itself: doors of this shell's settings stay shut out.
+            "TOCSIN_HTTP_TOKEN": "",
+            "TOCSIN_CONSOLE_TOKEN": "",
+            "TOCSIN_CONSOLE_PROXY_HEADER": "",
             "TOCSIN_CONSOLE_PORT": str(self.console_port),
             "TOCSIN_STOP_TIMEOUT": str(WORKER_STOP_SECONDS),
             "PYTHONUNBUFFERED": "1",

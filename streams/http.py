@@ -1,10 +1,15 @@
 """`/metrics`, `/healthz` and `/readyz`, from a thread of their own.
 
-Owns: the worker's HTTP port. Must never: wait for the event loop; a worker that hangs must still be seen to hang.
+With TOCSIN_HTTP_TOKEN, metrics and the details of the probes need it as a bearer token; the probes' status needs none,
+because what asks a container for its health seldom has one.
+Owns: the worker's HTTP port, and what counts as loopback. Must never: wait for the event loop; a worker that hangs must
+still be seen to hang. Nor listen beyond loopback without a token.
 """
 
 from __future__ import annotations
 
+import hmac
+import ipaddress
 import threading
 from collections.abc import Callable, Iterable
 from socketserver import ThreadingMixIn
@@ -18,6 +23,26 @@ from streams.errors import TocsinError
 from streams.settings import Settings
 
 Status = dict[str, Any]
+HEADERS = [
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+]
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def bears(authorization: str, token: str) -> bool:
+    """Whether an Authorization header carries this bearer token; takes as long for a wrong one, wherever it differs."""
+    scheme, _, given = authorization.partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("utf-8", "replace"), token.encode())
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -40,6 +65,12 @@ class HealthServer:
     def __init__(self, settings: Settings, alive: Callable[[], Status], ready: Callable[[], Status]) -> None:
         self._probes = {"/healthz": alive, "/readyz": ready}
         self._metrics = make_wsgi_app()
+        self._token = None if settings.http_token is None else settings.http_token.get_secret_value()
+        if self._token is None and not loopback(settings.http_host):
+            raise TocsinError(
+                f"metrics and health would listen on {settings.http_host!r} (TOCSIN_HTTP_HOST) for everybody: set "
+                "TOCSIN_HTTP_TOKEN, or listen on 127.0.0.1"
+            )
         try:
             self._server = make_server(
                 settings.http_host, settings.http_port, self._app, server_class=_Server, handler_class=_Quiet
@@ -63,14 +94,22 @@ class HealthServer:
 
     def _app(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
+        known = self._token is None or bears(environ.get("HTTP_AUTHORIZATION", ""), self._token)
+
+        def answer(status: str, headers: list[tuple[str, str]]) -> Any:
+            return start_response(status, [*headers, *HEADERS])
+
         if path == "/metrics":
-            body: Iterable[bytes] = self._metrics(environ, start_response)
+            if not known:
+                answer("401 Unauthorized", [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
+                return [b"/metrics needs TOCSIN_HTTP_TOKEN as a bearer token\n"]
+            body: Iterable[bytes] = self._metrics(environ, answer)
             return body
         probe = self._probes.get(path)
         if probe is None:
-            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            answer("404 Not Found", [("Content-Type", "text/plain")])
             return [b"/metrics, /healthz, /readyz\n"]
         status = probe()
         line = "200 OK" if status.get("ok") else "503 Service Unavailable"
-        start_response(line, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
-        return [orjson.dumps(status) + b"\n"]
+        answer(line, [("Content-Type", "application/json")])
+        return [orjson.dumps(status if known else {"ok": bool(status.get("ok"))}) + b"\n"]

@@ -14,10 +14,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 from aiokafka.helpers import create_ssl_context
 
 from streams.errors import TocsinError
+from streams.refusals import denied, fault
 from streams.settings import Settings
 
 MAX_REQUEST_BYTES = 16_777_216
@@ -27,6 +33,9 @@ BATCH_BYTES = 1_000_000
 RETRY_MS = 5
 """Wait before a retry: brokers since 3.6 answer a transaction's first produce with a retriable error while they verify
 it, so aiokafka's 100 ms would be the tail of every transaction (KIP-890)."""
+
+_DENIED = 29
+"""Kafka's error code for a topic that we may not use so."""
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -54,9 +63,28 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext:
         context: ssl.SSLContext = create_ssl_context(
             cafile=None if settings.kafka_ca is None else str(settings.kafka_ca)
         )
-        return context
     except (OSError, ssl.SSLError) as error:
-        raise TocsinError(f"TOCSIN_KAFKA_CA: {settings.kafka_ca} cannot be read as PEM: {error}") from None
+        raise TocsinError(f"TOCSIN_KAFKA_CA: {settings.kafka_ca} cannot be read as PEM: {_reason(error)}") from None
+    if settings.kafka_certificate is not None:
+        # Never None: OpenSSL would ask for a password on the terminal.
+        password = "" if settings.kafka_key_password is None else settings.kafka_key_password.get_secret_value()
+        try:
+            context.load_cert_chain(settings.kafka_certificate, settings.kafka_key, password)
+        except (OSError, ssl.SSLError) as error:
+            files = " and ".join(str(file) for file in (settings.kafka_certificate, settings.kafka_key) if file)
+            raise TocsinError(
+                f"TOCSIN_KAFKA_CERTIFICATE, TOCSIN_KAFKA_KEY, TOCSIN_KAFKA_KEY_PASSWORD: {files} cannot be read as a PEM "
+                f"certificate with its private key: {_reason(error)}"
+            ) from None
+    elif settings.kafka_key is not None:
+        raise TocsinError("TOCSIN_KAFKA_KEY is set without TOCSIN_KAFKA_CERTIFICATE: set both, or neither")
+    return context
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "it holds none").replace("_", " ").lower()
+    return error.strerror or type(error).__name__
 
 
 @asynccontextmanager
@@ -64,20 +92,18 @@ async def admin(settings: Settings, timeout: float = 30.0) -> AsyncIterator[AIOK
     """An admin client; waits for Kafka up to `timeout` seconds.
 
     Raises:
-        TocsinError: Kafka did not answer in time.
+        TocsinError: Kafka did not answer in time, or refuses us.
     """
     options = client_options(settings)
     deadline = time.monotonic() + timeout
     while True:
-        client = AIOKafkaAdminClient(**options, request_timeout_ms=10_000)
+        client = _Admin(settings, **options, request_timeout_ms=10_000)
         try:
             await client.start()
             break
         except (KafkaError, OSError) as error:
             await _closed(client)
-            if time.monotonic() > deadline:
-                raise away(settings, error) from None
-            await asyncio.sleep(0.25)
+            await _wait(settings, error, deadline)
     try:
         yield client
     finally:
@@ -91,18 +117,91 @@ async def _closed(client: AIOKafkaAdminClient) -> None:
         return
 
 
-def away(settings: Settings, error: BaseException) -> TocsinError:
+async def _wait(settings: Settings, error: BaseException, deadline: float) -> None:
+    """Before the next attempt; raises where none will help, or time is up."""
+    # aiokafka swallows why it could not connect: one connection of our own is asked.
+    found = await fault(settings, client_options(settings))
+    if found.sentence is not None:
+        raise found.sentence from None
+    if time.monotonic() > deadline:
+        raise away(settings, error, found.hint) from None
+    await asyncio.sleep(0.25)
+
+
+def away(settings: Settings, error: BaseException, hint: str = "") -> TocsinError:
     """The sentence for a Kafka that does not answer."""
-    name = type(error).__name__
-    return TocsinError(
-        f"Kafka at {settings.kafka} (TOCSIN_KAFKA) does not answer ({name}): start it, e.g. with `tocsin broker`, "
-        "or set the address"
-    )
+    mend = hint or "start it, e.g. with `tocsin broker`, or set the address"
+    return TocsinError(f"Kafka at {settings.kafka} (TOCSIN_KAFKA) does not answer ({type(error).__name__}): {mend}")
+
+
+class _Admin(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
+    """An admin client that says which right is missing."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self._settings = settings
+
+    async def describe_topics(self, topics: list[str] | None = None) -> list[Any]:
+        entries: list[Any] = await super().describe_topics(topics)
+        for entry in entries:
+            if entry["error_code"] == _DENIED:
+                raise denied(self._settings, "Describe", "topic", entry["topic"])
+        return entries
+
+    async def create_topics(self, new_topics: Any, *args: Any, **options: Any) -> Any:
+        response = await super().create_topics(new_topics, *args, **options)
+        for name, code, _ in response.topic_errors:
+            if code == _DENIED:
+                raise denied(self._settings, "Create", "topic", name)
+        return response
+
+
+class _Reader(AIOKafkaConsumer):  # type: ignore[misc]
+    """A consumer that says which right is missing."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self._settings = settings
+
+    async def getmany(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().getmany(*args, **options)
+        except TopicAuthorizationFailedError as error:
+            raise denied(self._settings, "Read", "topic", *error.args) from None
+
+    def partitions_for_topic(self, topic: str) -> Any:
+        if topic in self._client.cluster.unauthorized_topics:
+            raise denied(self._settings, "Describe", "topic", topic)
+        return super().partitions_for_topic(topic)
+
+
+class _Producer(AIOKafkaProducer):  # type: ignore[misc]
+    """A producer that says which right is missing."""
+
+    def __init__(self, settings: Settings, **options: Any) -> None:
+        super().__init__(**options)
+        self._settings = settings
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except TransactionalIdAuthorizationFailed:
+            raise denied(self._settings, "Write", "transactional id", self._txn_manager.transactional_id) from None
+        except ClusterAuthorizationFailedError:
+            # Whoever may write to any topic may be idempotent.
+            raise denied(self._settings, "Write", "topic", f"{self._settings.topic_prefix}*, any of them") from None
+
+    async def send_and_wait(self, topic: str, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().send_and_wait(topic, *args, **options)
+        except TopicAuthorizationFailedError:
+            raise denied(self._settings, "Write", "topic", topic) from None
 
 
 def reader(settings: Settings, **options: Any) -> AIOKafkaConsumer:
     """A consumer without a group, for topics that are read whole; not started."""
-    return AIOKafkaConsumer(
+    return _Reader(
+        settings,
         **client_options(settings),
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -121,7 +220,8 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> AIOK
             "transactional_id": transactional_id,
             "transaction_timeout_ms": int(settings.transaction_timeout * 1000),
         }
-    return AIOKafkaProducer(
+    return _Producer(
+        settings,
         **client_options(settings),
         enable_idempotence=True,
         acks="all",
@@ -138,7 +238,7 @@ async def started(client: Any, settings: Settings, timeout: float = 30.0) -> Any
     """Starts a consumer or producer; a Kafka that is away is waited for up to `timeout` seconds.
 
     Raises:
-        TocsinError: Kafka did not answer in time.
+        TocsinError: Kafka did not answer in time, or refuses us.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -146,10 +246,14 @@ async def started(client: Any, settings: Settings, timeout: float = 30.0) -> Any
             await client.start()
             return client
         except (KafkaError, OSError) as error:
-            if time.monotonic() > deadline:
+            try:
+                await _wait(settings, error, deadline)
+            except TocsinError:
                 await client.stop()
-                raise away(settings, error) from None
-            await asyncio.sleep(0.25)
+                raise
+        except TocsinError:
+            await client.stop()
+            raise
 
 
 async def end_offsets(client: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import traceback
+from types import TracebackType
 from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.logging import RichHandler
 
-from streams.settings import Settings
+from streams.settings import Settings, secret_values
 
 _QUIET = {
     "aiokafka": "error",
@@ -28,6 +30,9 @@ _QUIET = {
     "asyncio": "error",
 }
 """Libraries that log each step of each rebalance; their errors still come through."""
+_NEVER_DEBUG = ("aiokafka.conn",)
+"""Writes each request with its bytes, a password among them where the mechanism is PLAIN."""
+_STARS = "*****"
 
 
 class JsonFormatter(logging.Formatter):
@@ -48,18 +53,58 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(entry, default=str).decode()
 
 
+def _told_anyway(record: logging.LogRecord) -> bool:
+    """Drops aiokafka's line for each attempt to connect at start, several a second: who waits says it in a sentence."""
+    return not (record.name == "aiokafka" and str(record.msg).startswith('Unable connect to "%s:%s"'))
+
+
+class Discreet(logging.Formatter):
+    """Another formatter's lines without any secret of ours: the last door, for what a library's own text may hold.
+
+    Args:
+        inner: makes the line.
+        secrets: see `streams.settings.secret_values`.
+    """
+
+    def __init__(self, inner: logging.Formatter, secrets: list[str]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, its traceback included."""
+        return self.clean(self._inner.format(record))
+
+    def clean(self, text: str) -> str:
+        """The text with stars in place of secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, _STARS)
+        return text
+
+    def uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """For `sys.excepthook`: the interpreter's own last words pass by every log."""
+        sys.stderr.write(self.clean("".join(traceback.format_exception(kind, error, trace))))
+
+
 def configure(settings: Settings) -> None:
-    """Sends logs to standard error in the format that the settings ask for."""
+    """Sends logs to standard error in the format that the settings ask for; secrets do not pass."""
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     handler: logging.Handler
     if text:
         handler = RichHandler(console=Console(stderr=True), show_path=False, rich_tracebacks=False)
-        handler.setFormatter(logging.Formatter("%(message)s", datefmt="%H:%M:%S"))
+        formatter: logging.Formatter = logging.Formatter("%(message)s", datefmt="%H:%M:%S")
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(JsonFormatter())
+        formatter = JsonFormatter()
+    discreet = Discreet(formatter, secret_values(settings))
+    handler.setFormatter(discreet)
+    handler.addFilter(_told_anyway)
+    sys.excepthook = discreet.uncaught
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel("DEBUG" if settings.log_level == "debug" else level.upper())
+    if settings.log_level == "debug":
+        for name in _NEVER_DEBUG:
+            logging.getLogger(name).setLevel("INFO")

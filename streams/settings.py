@@ -8,11 +8,15 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import TocsinError
+
+TOKEN_CHARACTERS = 16
+"""Least length of a token: short enough to be typed, too long to be guessed."""
 
 
 class Settings(BaseSettings):
@@ -32,6 +36,14 @@ class Settings(BaseSettings):
     kafka_user: str | None = Field(None, description="SASL user")
     kafka_password: SecretStr | None = Field(None, description="SASL password")
     kafka_ca: Path | None = Field(None, description="PEM file of the authority that signed the brokers' certificates")
+    kafka_certificate: Path | None = Field(
+        None, description="PEM file of our own certificate, where brokers ask for one (mutual TLS)"
+    )
+    kafka_key: Path | None = Field(None, description="PEM file of its private key (default: in the certificate's file)")
+    kafka_key_password: SecretStr | None = Field(None, description="password of that private key, where it has one")
+    clickhouse_ca: Path | None = Field(
+        None, description="PEM file of the authority that signed ClickHouse's certificate, for an https:// URL"
+    )
     clickhouse: SecretStr = Field(
         SecretStr("http://127.0.0.1:8123/tocsin"),
         description="ClickHouse: http(s)://[user:password@]host:port/database, or chdb:///folder",
@@ -44,10 +56,32 @@ class Settings(BaseSettings):
     policy: str = Field("default", description="name, or name@sha256, of the active policy")
     model: Path | None = Field(None, description="another base model file than the one in the package")
     corpus: Path | None = Field(None, description="folder of labelled sets for training, bench and quality")
-    http_host: str = Field("127.0.0.1", description="address that metrics and health listen on")
+    http_host: str = Field(
+        "127.0.0.1",
+        description="address that metrics and health listen on; beyond loopback TOCSIN_HTTP_TOKEN is needed",
+    )
+    http_token: SecretStr | None = Field(
+        None, description="bearer token for /metrics and for the details of the probes; at least 16 characters"
+    )
     http_port: int = Field(9108, ge=0, le=65535, description="port of /metrics, /healthz, /readyz; 0: any free one")
-    console_host: str = Field("127.0.0.1", description="address that the console listens on")
+    console_host: str = Field(
+        "127.0.0.1",
+        description="address that the console listens on; beyond loopback it needs TOCSIN_CONSOLE_TOKEN or "
+        "TOCSIN_CONSOLE_PROXY_HEADER",
+    )
     console_port: int = Field(8765, ge=0, le=65535, description="port of the console; 0: any free one")
+    console_token: SecretStr | None = Field(
+        None, description="what people sign in with, and programs' bearer token; at least 16 characters"
+    )
+    console_proxy_header: str | None = Field(
+        None, description="header in which a trusted reverse proxy names the signed-in person, e.g. X-Forwarded-User"
+    )
+    console_proxy_addresses: str = Field(
+        "", description="addresses or networks of that proxy, comma separated; from others the header is not believed"
+    )
+    console_public: str = Field(
+        "", description="how browsers reach the console through a proxy, e.g. https://tocsin.example, comma separated"
+    )
     chunk_records: int = Field(2000, ge=1, le=50_000, description="most records in a chunk (triage, learn)")
     chunk_bytes: int = Field(8_000_000, ge=1_000, description="bytes of values after which a chunk is closed")
     record_rows: int = Field(20_000, ge=1, le=200_000, description="most rows in one ClickHouse insert")
@@ -69,6 +103,46 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @field_validator(
+        "kafka_user",
+        "kafka_password",
+        "kafka_ca",
+        "kafka_certificate",
+        "kafka_key",
+        "kafka_key_password",
+        "clickhouse_ca",
+        "http_token",
+        "console_token",
+        "console_proxy_header",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        """A variable that is set to nothing, as compose files and shells do."""
+        return None if value == "" else value
+
+    @field_validator("http_token", "console_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            token = value.get_secret_value()
+            if len(token) < TOKEN_CHARACTERS:
+                raise ValueError(
+                    f"a token needs at least {TOKEN_CHARACTERS} characters; `openssl rand -hex 32` makes one"
+                )
+            if not token.isascii() or not token.isprintable() or " " in token:
+                raise ValueError("a token may hold ASCII characters only, no spaces: it travels in a header")
+        return value
+
+    @field_validator("clickhouse")
+    @classmethod
+    def _with_ca(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        """The URL says all there is to know of the way to ClickHouse: whoever connects is given nothing else."""
+        url, ca = value.get_secret_value(), info.data.get("clickhouse_ca")
+        if ca is None or not url.startswith("https://"):
+            return value
+        return SecretStr(f"{url}{'&' if '?' in url else '?'}ca={quote(str(ca.absolute()))}")
 
     def topic(self, name: str) -> str:
         """The full name of the topic that contract section 2 calls `name`."""
@@ -95,7 +169,8 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "TOCSIN_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise TocsinError(f"setting {name}: {first['msg']}; see `tocsin settings`") from None
+        fault = first["msg"].removeprefix("Value error, ")
+        raise TocsinError(f"setting {name}: {fault}; see `tocsin settings`") from None
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
@@ -111,9 +186,34 @@ def shown(settings: Settings) -> list[tuple[str, str, str]]:
     return rows
 
 
+def secret_values(settings: Settings) -> list[str]:
+    """What must never be shown, in every form that it may be written in."""
+    found = set()
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if not isinstance(value, SecretStr):
+            continue
+        text = value.get_secret_value()
+        if "://" in text:
+            # Whatever stands between the scheme and the last @, even where the URL is none.
+            _, _, text = text.partition("://")[2].rpartition("@")[0].partition(":")
+        found |= {text, unquote(text), quote(text, safe="")}
+    # A short value would blot out half a log, and is no secret anyway.
+    return sorted((text for text in found if len(text) >= 4), key=len, reverse=True)
+
+
 def _masked(value: str) -> str:
-    """A URL without its credentials, anything else as stars."""
-    scheme, separator, rest = value.partition("://")
-    if not separator:
+    """A URL as far as it is certain that it holds no password, anything else as stars."""
+    scheme, separator, _ = value.partition("://")
+    if scheme == "chdb" and separator:
+        return value
+    try:
+        parts = urlsplit(value)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
         return "*****"
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+    # A password with a / or # in it, not escaped, is taken for a path.
+    if not separator or not parts.hostname or "@" in parts.path + parts.query + parts.fragment:
+        return "*****"
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{scheme}://{host}{port}{parts.path}"

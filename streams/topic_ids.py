@@ -79,7 +79,9 @@ class _Response(Response):
     )
 
 
-class _Metadata(RequestStruct):
+class Metadata(RequestStruct):
+    """The request as its bytes."""
+
     API_KEY = 3
     API_VERSION = 12
     FLEXIBLE_VERSION = True
@@ -95,13 +97,15 @@ class _Metadata(RequestStruct):
     )
 
 
-class _MetadataRequest(Request[_Metadata]):
+class MetadataRequest(Request[Metadata]):
+    """Asks for topics, by name, with their ids."""
+
     API_KEY = 3
 
     def __init__(self, topics: list[str]) -> None:
         self._topics = topics
 
-    def build(self, request_struct_class: type[_Metadata]) -> _Metadata:
+    def build(self, request_struct_class: type[Metadata]) -> Metadata:
         wanted: list[tuple[uuid.UUID, str, dict[int, bytes]]] = [
             (uuid.UUID(int=0), topic, {}) for topic in self._topics
         ]
@@ -110,6 +114,6 @@ class _MetadataRequest(Request[_Metadata]):
 
 async def topic_ids(client: AIOKafkaAdminClient, topics: list[str]) -> dict[str, str]:
     """The ids of these topics by name; those that do not exist are left out."""
-    answer: Any = await client._client.send(client._client.get_random_node(), _MetadataRequest(topics))
+    answer: Any = await client._client.send(client._client.get_random_node(), MetadataRequest(topics))
     found = answer.to_object()["topics"]
     return {entry["topic"]: entry["topic_id"].hex for entry in found if entry["error_code"] == 0}

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import uvloop
 
+from streams import rights
 from streams.app import EXIT_RESTART, leave
 from streams.health import HealthReporter
 from streams.http import HealthServer, Status
@@ -105,6 +106,7 @@ class Worker:
         return status
 
     async def _start(self, health: HealthReporter, component: str, port: int) -> None:
+        await rights.check(self._settings, self._names)
         await health.start()
         for build in self._builders:
             role = build(self._settings, health)

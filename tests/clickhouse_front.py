@@ -4,7 +4,9 @@
 
 Prints one line when it is ready: its port and its control port. Speaks what clickhouse-connect's HTTP client speaks:
 the query in the URL or the body, settings and `param_` values as URL parameters, data in any format (Native blocks too)
-behind an INSERT, compressed bodies both ways, `X-ClickHouse-*` headers, exception codes.
+behind an INSERT, compressed bodies both ways, `X-ClickHouse-*` headers, exception codes. With --cert and --key it speaks
+TLS; with --user and --password-file it answers nobody else (516, as the server does); with --config the engine takes its
+users.xml from there, so that the user it runs as has these grants.
 POST /faults on the control port sets the faults (a JSON object; what is left out is off): `slow` (milliseconds before
 any answer), `refuse` (503), `away` (connections closed), `full` (inserts: code 243), `drop_answer` (inserts are taken,
 then the connection is closed). The last four: true, or how many requests. GET /faults says how many inserts came and
@@ -19,8 +21,10 @@ import asyncio
 import os
 import re
 import signal
+import ssl
 import tempfile
 import zlib
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from importlib import import_module
@@ -60,6 +64,9 @@ TRANSPORT = frozenset(
 """URL parameters that the HTTP handler itself obeys, or that mean nothing to an engine without connections."""
 FAULTS = ("slow", "refuse", "away", "full", "drop_answer")
 FULL = "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)"
+STRANGER = (
+    "Code: 516. DB::Exception: Authentication failed: password is incorrect, or no such user. (AUTHENTICATION_FAILED)"
+)
 _INSERT = re.compile(rb"\s*(INSERT\s+INTO\s+[^\s(]+\s*(?:\([^)]*\))?)\s*FORMAT\s+(\w+)\s?", re.IGNORECASE)
 _SELECT = re.compile(rb"\s*(SELECT|SHOW|DESCRIBE|DESC|EXISTS|WITH|EXPLAIN)\b", re.IGNORECASE)
 _FORMAT = re.compile(rb"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
@@ -79,8 +86,9 @@ _PACK: dict[str, Callable[[bytes], bytes]] = {
 class Front:
     """The server; one engine connection a request, so that settings and USE end with it."""
 
-    def __init__(self, path: str) -> None:
-        self._path = os.path.realpath(path)
+    def __init__(self, path: str, config: str = "", login: tuple[str, str] | None = None) -> None:
+        self._path = os.path.realpath(path) + (f"?config-file={config}" if config else "")
+        self._login = None if login is None else "Basic " + b64encode(":".join(login).encode()).decode()
         self._keep = _connect(self._path)  # the engine lives as long as one connection does
         self._faults: dict[str, Any] = {}
         self._counts: Counter[str] = Counter()
@@ -96,6 +104,8 @@ class Front:
             return web.Response(status=503, text="refused by the test\n")
         if request.path == "/ping":
             return web.Response(text="Ok.\n")
+        if self._login is not None and request.headers.get("Authorization", "") != self._login:
+            return _refused(STRANGER)
         packed = request.headers.get("Content-Encoding")
         if packed and body:
             body = _UNPACK[packed](body)
@@ -203,8 +213,7 @@ def _closed(request: web.Request) -> web.Response:
     return web.Response()
 
 
-async def _serve(port: int, control: int, path: str) -> None:
-    front = Front(path)
+async def _serve(port: int, control: int, front: Front, tls: ssl.SSLContext | None) -> None:
     runners = []
     ports = []
     for wanted, handler in ((port, front.answer), (control, front.control)):
@@ -212,7 +221,7 @@ async def _serve(port: int, control: int, path: str) -> None:
         app.router.add_route("*", "/{tail:.*}", handler)
         runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1.0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", wanted)
+        site = web.TCPSite(runner, "127.0.0.1", wanted, ssl_context=tls if handler == front.answer else None)
         await site.start()
         runners.append(runner)
         ports.append(runner.addresses[0][1])
@@ -232,8 +241,19 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--control", type=int, default=0, help="port of the fault switches; 0: any free one")
     parser.add_argument("--path", type=Path, required=True, help="folder of the engine's data")
+    parser.add_argument("--cert", type=Path, help="certificate (PEM): the main port speaks TLS")
+    parser.add_argument("--key", type=Path, help="its private key")
+    parser.add_argument("--user", help="the only user that is answered")
+    parser.add_argument("--password-file", type=Path, help="file with that user's password")
+    parser.add_argument("--config", default="", help="configuration file of the engine, which names its users.xml")
     arguments = parser.parse_args()
-    asyncio.run(_serve(arguments.port, arguments.control, str(arguments.path)))
+    tls = None
+    if arguments.cert is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(arguments.cert, arguments.key)
+    login = None if arguments.user is None else (arguments.user, arguments.password_file.read_text("utf-8"))
+    front = Front(str(arguments.path), arguments.config, login)
+    asyncio.run(_serve(arguments.port, arguments.control, front, tls))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a request must look like before anything is done for it, and the headers that every answer carries.
 
-The console has no log-in: whoever reaches its port may read and decide. These checks keep other web sites, open in the
-same browser, from doing so in its user's place (cross-site requests, DNS rebinding, framing).
+`doors` says who may come in. These checks keep other web sites, open in the same browser, from acting in its user's place
+(cross-site requests, DNS rebinding, framing).
 Owns: those checks. Must never: let an error out that is not one JSON sentence.
 """
 
@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
+
+from agents.console.doors import Doors, bearing
+from agents.console.signin import MAX_FIELDS, PATH
+from streams.http import loopback
 
 log = logging.getLogger("tocsin.console")
 
@@ -29,6 +34,11 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+}
+SIGN_IN_HEADERS = {
+    # A form may be sent from there, and only home; with no-referrer a browser would send it from nowhere.
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace("form-action 'none'", "form-action 'self'"),
+    "Referrer-Policy": "same-origin",
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,13 +56,16 @@ class Guard:
         host: the address that the console listens on.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, doors: Doors) -> None:
         self._host = host.lower()
-        self._local = self._host == "localhost" or _address(self._host, "is_loopback")
+        self._local = loopback(host)
+        self._doors = doors
 
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Adds the headers; also to errors and streams."""
         response.headers.update(HEADERS)
+        if request.path == PATH:
+            response.headers.update(SIGN_IN_HEADERS)
         if request.path.startswith("/api/"):
             response.headers["Cache-Control"] = "no-store"
         else:
@@ -62,10 +75,12 @@ class Guard:
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuses, or hands on; turns every error into one sentence."""
         try:
-            refused = self._refused(request)
+            refused = self._refused(request) or self._stranger(request)
             return refused if refused is not None else await handler(request)
         except web.HTTPRequestEntityTooLarge:
             return refusal(413, f"the body is larger than {MAX_BODY:,} bytes; texts are kept to 100,000 characters")
+        except web.HTTPRedirection:
+            raise
         except web.HTTPException as error:
             return refusal(error.status, f"{request.method} {request.path[:200]}: {error.reason}")
         except (ConnectionResetError, TimeoutError):
@@ -78,22 +93,57 @@ class Guard:
         host = request.headers.get("Host", "")
         if not self._own(host):
             return refusal(403, f"the console does not answer to the host name {host[:100]!r}; use its address")
-        if not request.path.startswith("/api/"):
+        form = request.path == PATH and request.method == "POST"
+        if not form and not request.path.startswith("/api/"):
             return None
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             return refusal(403, "requests from other sites are refused")
         if request.method in ("GET", "HEAD"):
             return None
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return refusal(403, "requests from other sites are refused: Origin is not this console's")
-        if request.headers.get(MARK) != "1":
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower() and not self._doors.is_public(origin):
+            return refusal(
+                403,
+                "requests from other sites are refused: Origin is not this console's; behind a proxy, set "
+                "TOCSIN_CONSOLE_PUBLIC",
+            )
+        if form:
+            if request.content_type != "application/x-www-form-urlencoded":
+                return refusal(415, "the body must be a form")
+            return self._too_large(request, MAX_FIELDS)
+        if request.headers.get(MARK) != "1" and not bearing(request):
             return refusal(403, f"requests from other sites are refused: the header {MARK}: 1 is missing")
         if request.content_type != "application/json":
             return refusal(415, "the body must be JSON, with Content-Type: application/json")
-        if (request.content_length or 0) > MAX_BODY:
-            raise web.HTTPRequestEntityTooLarge(MAX_BODY, request.content_length or 0)
-        return None
+        return self._too_large(request, MAX_BODY)
+
+    @staticmethod
+    def _too_large(request: web.Request, most: int) -> None:
+        if (request.content_length or 0) > most:
+            raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
+
+    def _stranger(self, request: web.Request) -> web.Response | None:
+        """The answer to a stranger; the page's files and the sign-in page are for all."""
+        page = request.path == "/"
+        if not page and not request.path.startswith("/api/"):
+            return None
+        if self._doors.visitor(request) is not None:
+            return None
+        if not self._doors.signs_in:
+            return refusal(401, "the console is reached through its reverse proxy, which signs you in")
+        if page:
+            # A link from another site brings no cookie along: the page itself asks again, and is sent on if need be.
+            if request.headers.get("Sec-Fetch-Site") == "cross-site":
+                return None
+            raise web.HTTPSeeOther(PATH)
+        wait = self._doors.must_wait(request) if bearing(request) else 0.0
+        if wait:
+            refused = refusal(429, f"too many wrong tokens from this address; wait {math.ceil(wait)} s")
+            refused.headers["Retry-After"] = str(math.ceil(wait))
+            return refused
+        refused = refusal(401, "sign in first, or send the token as a bearer token")
+        refused.headers["WWW-Authenticate"] = "Bearer"
+        return refused
 
     def _own(self, header: str) -> bool:
         """A name that another site made point here (DNS rebinding) is not ours; a bare address cannot be such a name."""
@@ -101,7 +151,7 @@ class Guard:
             name = (urlsplit(f"//{header}").hostname or "").lower()
         except ValueError:
             return False
-        if name in ("localhost", self._host):
+        if name in ("localhost", self._host) or name in self._doors.public_names:
             return True
         return _address(name, "is_loopback") or (not self._local and _address(name))
 

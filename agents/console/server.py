@@ -14,10 +14,12 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from agents.console.doors import Doors
 from agents.console.guard import MAX_BODY, Guard, refusal
 from agents.console.history import History, NoAnswer
 from agents.console.live import CLOSED, HEARTBEAT_SECONDS, Client, Hub
 from agents.console.queue import LiveQueue
+from agents.console.signin import SignIn, preferred
 from agents.console.view import brief, detail
 from agents.console.word import Outdated, compose
 from schemas.base import Invalid, timestamp
@@ -26,7 +28,6 @@ from schemas.reading import json_object
 from streams.errors import TocsinError
 from streams.settings import Settings
 
-LANGUAGES = ("en", "fr")
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 WRITE_SECONDS = 30.0
 """A page that takes no byte for this long is gone."""
@@ -58,7 +59,8 @@ class Server:
         self._history = history
         self._produce = produce
         self._figures = figures
-        guard = Guard(settings.console_host)
+        self._doors = Doors(settings)
+        guard = Guard(settings.console_host, self._doors)
         app = web.Application(client_max_size=MAX_BODY, middlewares=[guard.check])
         app.on_response_prepare.append(guard.on_prepare)
         self._files = _files()
@@ -73,6 +75,7 @@ class Server:
                 web.get("/api/figures", self._say_figures),
                 web.get("/api/events", self._events),
                 web.post("/api/feedback", self._feedback),
+                *SignIn(self._doors, self._files["signin.html"]).routes(),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -110,7 +113,7 @@ class Server:
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         body = self._files.get(name)
-        if body is None or name == "index.html":
+        if body is None or name.endswith(".html"):
             raise web.HTTPNotFound
         return web.Response(body=body, content_type=_TYPES[name.rpartition(".")[2]], charset="utf-8")
 
@@ -153,14 +156,14 @@ class Server:
         try:
             await response.prepare(request)
             await self._write(response, b"retry: 1000\n\n")
-            await self._follow(client, response)
+            await self._follow(request, client, response)
         except (ConnectionResetError, TimeoutError):
             pass  # the page is gone, or asleep; it asks again when it wakes
         finally:
             self._hub.leave(client)
         return response
 
-    async def _follow(self, client: Client, response: web.StreamResponse) -> None:
+    async def _follow(self, request: web.Request, client: Client, response: web.StreamResponse) -> None:
         while True:
             if client.behind:
                 # No await between the two: what changes from here on comes in batches.
@@ -168,7 +171,8 @@ class Server:
                 client.behind = False
                 await self._write(response, snapshot)
             batch = await client.take(HEARTBEAT_SECONDS)
-            if batch == CLOSED:
+            # Whoever signed out, or whose session ended, hears nothing more.
+            if batch == CLOSED or self._doors.visitor(request) is None:
                 return
             await self._write(response, batch or b": still here\n\n")
 
@@ -183,6 +187,9 @@ class Server:
             body = json_object(await request.read())
         except Invalid as fault:
             return refusal(400, fault.detail)
+        visitor = self._doors.visitor(request)
+        if visitor is not None and visitor.name is not None:  # whoever the proxy signed in, whatever the page says
+            body["reviewer"] = visitor.name
         message_id = body.get("message_id")
         entry = self._queue.get(message_id) if isinstance(message_id, str) else None
         try:
@@ -196,21 +203,6 @@ class Server:
         except TocsinError as error:
             return refusal(503, str(error))
         return _json({"id": feedback.id, "message_id": feedback.message_id, "kind": feedback.kind}, 201)
-
-
-def preferred(accept: str) -> str:
-    """The language of the page by an Accept-Language header; English where it names neither."""
-    best, weight = LANGUAGES[0], 0.0
-    for part in accept[:1000].split(","):
-        tag, _, quality = part.strip().partition(";")
-        try:
-            wanted = float(quality.strip().removeprefix("q=") or 1.0)
-        except ValueError:
-            continue
-        language = tag.split("-")[0].lower()
-        if language in LANGUAGES and wanted > weight:
-            best, weight = language, wanted
-    return best
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

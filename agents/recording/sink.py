@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from agents.recording import Away, Refused
 from agents.recording.target import Target, statements
+from streams.errors import TocsinError
 
 T = TypeVar("T")
 
@@ -47,8 +48,17 @@ INSERT_SETTINGS: dict[str, Any] = {
 REFUSALS = frozenset((6, 25, 26, 27, 34, 38, 41, 53, 69, 70, 72, 117, 128, 131, 190, 321, 349, 407, 467, 469, 691))
 """ClickHouse's codes for rows it cannot read or may not take (parse errors, types, ranges, constraints). All others may
 pass or are a person's to mend (away, memory, disk full 243, too many parts 252, no such table 60, no access 497)."""
+_STRANGER = frozenset((192, 193, 194, 516))
+"""No such user, or not with this password."""
+_NO_RIGHT = 497
+_GRANT = re.compile(r"have the grant (.+?)\. \(ACCESS_DENIED\)")
+_VERIFY = re.compile(r"certificate verify failed: ([^(\n]+?) \(_ssl")
 _IN_A_VIEW = "while pushing to view"
 _CREATES = re.compile(r"^CREATE (?:TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS (\w+)")
+
+
+class Unusable(Away, TocsinError):
+    """ClickHouse is away, and a person may have to mend why: for a command that does not wait, one sentence."""
 
 
 class Sink:
@@ -79,7 +89,8 @@ class Sink:
         """Creates what is missing of the database, its tables and views; changes nothing that is there.
 
         Raises:
-            Away, Refused
+            Unusable: an Away.
+            Refused
         """
         create, *rest = statements(self.database)
 
@@ -88,7 +99,12 @@ class Sink:
             for statement in rest:
                 client.command(statement)
 
-        await self._ask(run)
+        try:
+            await self._ask(run)
+        except Unusable:
+            raise
+        except Away as error:
+            raise Unusable(f"ClickHouse at {self._target.place} (TOCSIN_CLICKHOUSE) does not answer: {error}") from None
 
     async def insert(self, table: str, rows: Sequence[bytes], token: str) -> None:
         """Inserts rows (JSON objects) under a token, all or none of them.
@@ -137,7 +153,7 @@ class Sink:
         try:
             return await _in_thread(lambda: question(self._open()))
         except (ClickHouseError, HTTPError, OSError) as error:
-            raise classified(error) from error
+            raise classified(error, self._target) from error
 
     def _check_complete(self, client: Client) -> None:
         """Rows that come before a roll-up's view does would be missing from it for ever."""
@@ -160,14 +176,34 @@ class Sink:
             return self._client
 
 
-def classified(error: Exception) -> Away | Refused:
-    """Whether an error of clickhouse-connect or of the network is for ever."""
+def classified(error: Exception, target: Target | None = None) -> Away | Refused:
+    """Whether an error of clickhouse-connect or of the network is for ever; the text says what to mend, where it is known."""
     code = getattr(error, "code", None)
     detail = " ".join(str(error).split())[:600]
     # Refused by a roll-up or another view's target: the source may hold the rows already, so they are not out.
     if code in REFUSALS and _IN_A_VIEW not in str(error):
         return Refused(detail, code)
-    return Away(detail or type(error).__name__)
+    mend = None if target is None else _mend(target, code, detail)
+    return Away(detail or type(error).__name__) if mend is None else Unusable(mend)
+
+
+def _mend(target: Target, code: int | None, detail: str) -> str | None:
+    """One sentence for what no waiting mends."""
+    where, user = f"ClickHouse at {target.place} (TOCSIN_CLICKHOUSE)", target.options.get("username")
+    if code in _STRANGER:
+        return f"{where} refuses user {user!r} with that password: mend them in the URL"
+    if code == _NO_RIGHT:
+        wanted = _GRANT.search(detail)
+        return f"{where}: user {user!r} lacks the grant {wanted[1] if wanted else detail}; deploy/clickhouse/access has them all"
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        reason = _VERIFY.search(detail)
+        return (
+            f"the certificate of {where} is not trusted ({reason[1] if reason else 'no reason given'}): set "
+            "TOCSIN_CLICKHOUSE_CA to the PEM file of the authority that signed it, and use a name that it holds"
+        )
+    if "WRONG_VERSION_NUMBER" in detail:
+        return f"{where} does not speak TLS on this port: use http://, or the port for https:// (8443)"
+    return None
 
 
 async def _in_thread(call: Callable[[], T]) -> T:

@@ -7,6 +7,7 @@ password).
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -30,7 +31,9 @@ class Target:
 
     @classmethod
     def parse(cls, url: str) -> Target:
-        """`http(s)://[user:password@]host:port/database` or `chdb:///folder[?database=name]`.
+        """`http(s)://[user:password@]host:port/database[?ca=FILE]` or `chdb:///folder[?database=name]`.
+
+        `ca` is what TOCSIN_CLICKHOUSE_CA adds; without it the system's own authorities are believed.
 
         Raises:
             TocsinError: neither; the text never quotes the URL, which may hold a password.
@@ -38,8 +41,10 @@ class Target:
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as error:
-            raise TocsinError(f"TOCSIN_CLICKHOUSE is no URL: {error}") from None
+        except ValueError:  # its text quotes what was taken for the port, which may be a password
+            raise TocsinError(
+                "TOCSIN_CLICKHOUSE is no URL; in a user or password write @ as %40, : as %3A, / as %2F, # as %23"
+            ) from None
         if parts.scheme == "chdb" and parts.path.strip("/") and not parts.netloc:
             database = parse_qs(parts.query).get("database", ["tocsin"])[0]
             options: dict[str, Any] = {"interface": "chdb", "path": str(Path(unquote(parts.path)).absolute())}
@@ -57,6 +62,9 @@ class Target:
                 "autogenerate_session_id": False,  # a session takes one query at a time
                 "dedicated_pool": True,
             }
+            ca = parse_qs(parts.query).get("ca")
+            if ca and parts.scheme == "https":
+                options["ca_cert"] = _authority(Path(ca[0]))
         else:
             raise TocsinError(
                 "TOCSIN_CLICKHOUSE must be http(s)://[user:password@]host:port/database or chdb:///folder"
@@ -64,6 +72,24 @@ class Target:
         if not _NAME.fullmatch(database):
             raise TocsinError("TOCSIN_CLICKHOUSE's database may hold letters, digits and _ only, 64 at most")
         return cls(options, database)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages: never with a password."""
+        if "path" in self.options:
+            return f"chdb://{self.options['path']}"
+        host = self.options["host"]
+        return f"{self.options['interface']}://{f'[{host}]' if ':' in host else host}:{self.options['port']}/{self.database}"
+
+
+def _authority(file: Path) -> str:
+    """The file, once it was read: clickhouse-connect would find it missing with every question it asks."""
+    try:
+        ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        reason = "no certificate is in it" if isinstance(error, ssl.SSLError) else error.strerror
+        raise TocsinError(f"TOCSIN_CLICKHOUSE_CA: {file} cannot be read as PEM: {reason}") from None
+    return str(file)
 
 
 def statements(database: str) -> list[str]:

@@ -34,15 +34,28 @@ class Broker:
     """Start, wait until it serves, stop. Start it from the main thread (see `streams.local.tether`).
 
     `data` is made if need be; a formatted one is used as it is, also after a kill -9. `classpath` is what `jars.ensure`
-    returned. `port` 0 takes any free one, and `port` says which from `start` on.
+    returned. `port` 0 takes any free one, and `port` says which from `start` on. `template` stands in for
+    deploy/kafka/server.properties (its `$` names too), and `format_with` are more arguments of Kafka's own format: for a
+    broker that is closed, whose users are made with it. `wait_ready` asks in plain text, so it is not for these.
     """
 
-    def __init__(self, data: Path, classpath: Sequence[Path], *, port: int = 0, heap_mb: int = 512) -> None:
+    def __init__(
+        self,
+        data: Path,
+        classpath: Sequence[Path],
+        *,
+        port: int = 0,
+        heap_mb: int = 512,
+        template: str | None = None,
+        format_with: Sequence[str] = (),
+    ) -> None:
         self.data = data.absolute()
         self.port = port
         self.log = self.data / "kafka.log"
         self._classpath = os.pathsep.join(str(path) for path in classpath)
         self._heap_mb = heap_mb
+        self._template = template
+        self._format_with = tuple(format_with)
         self._records = self.data / "records"
         self._out = self.data / "java.out"
         self._scratch = self.data / "tmp"
@@ -187,7 +200,8 @@ class Broker:
         self._tail.mark()
         # A cluster id that begins with a dash would read as an option.
         what = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties))
-        process = await self._java(java, ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *self._flags()[-2:]], *what)
+        flags = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *self._flags()[-2:]]
+        process = await self._java(java, flags, *what, *self._format_with)
         try:
             status = await process.wait()
         except BaseException:
@@ -202,8 +216,8 @@ class Broker:
         fresh.rename(self._records)
 
     def _write_properties(self, name: str, records: Path) -> Path:
-        template = (importlib.resources.files("deploy") / "kafka" / "server.properties").read_text("utf-8")
-        text = string.Template(template).substitute(
+        shipped = importlib.resources.files("deploy") / "kafka" / "server.properties"
+        text = string.Template(self._template or shipped.read_text("utf-8")).substitute(
             # The folder is relative to java's: a comma or an accent on the way to it would break the property.
             port=self.port,
             controller_port=free_port(),

@@ -19,6 +19,7 @@ let selected = null, shown = null, next = null, effect = null, drawing = false;
 function kept(name) { try { return localStorage.getItem(`tocsin.${name}`); } catch { return null; } }
 function keep(name, value) { try { localStorage.setItem(`tocsin.${name}`, value); } catch { /* then it is asked again */ } }
 let reviewer = kept("reviewer") ?? "";
+let known = false; // whether somebody we trust said who this is: then nobody is asked
 let newest = kept("sort") === "newest";
 let keys = kept("keys") !== "off";
 
@@ -130,8 +131,8 @@ function showDetail() {
   for (const name of ["right", "wrong", "decide"]) $(name).disabled = !shown;
 }
 
-const me = () => reviewer.trim().replace(/\s+/g, " ");
-const lastWord = () => shown?.said.findLast((said) => said.kind !== "retract" && !said.retracted && said.by === me());
+const myself = () => reviewer.trim().replace(/\s+/g, " ");
+const lastWord = () => shown?.said.findLast((said) => said.kind !== "retract" && !said.retracted && said.by === myself());
 
 function showEffect() {
   $("effect").textContent = effect ? effect() : "";
@@ -152,7 +153,7 @@ async function named() {
 }
 
 function name(given) {
-  if (!given) return;
+  if (!given || known) return;
   reviewer = given;
   keep("reviewer", reviewer);
   words();
@@ -244,6 +245,17 @@ function receive(data, anew) {
   redraw();
 }
 
+async function me() {
+  const answer = await ask("/api/me");
+  if (!answer.ok) return;
+  $("sign-out").hidden = !answer.body.signs_out;
+  if (answer.body.name === null) return;
+  reviewer = answer.body.name;
+  known = true;
+  $("who").disabled = true;
+  words();
+}
+
 async function count() {
   const answer = await ask("/api/counts");
   countsFailed = !answer.ok;
@@ -262,6 +274,7 @@ $("back").addEventListener("click", () => { const id = selected; select(null); r
 $("tongue").addEventListener("click", () => { speak(say("switch_tag")); keep("language", spoken()); words(); });
 $("sort").addEventListener("click", () => { newest = !newest; keep("sort", newest ? "newest" : "longest"); words(); });
 $("who").addEventListener("click", async () => name(await askName(reviewer)));
+$("sign-out").addEventListener("click", async () => { if ((await ask("/api/sign-out", {})).ok) location.assign("/sign-in"); });
 $("help").addEventListener("click", () => dialog("help-dialog"));
 $("keys-on").addEventListener("change", () => { keys = $("keys-on").checked; keep("keys", keys ? "on" : "off"); });
 document.addEventListener("keydown", (event) => {
@@ -275,6 +288,7 @@ document.addEventListener("keydown", (event) => {
 });
 speak(kept("language") ?? document.documentElement.lang);
 words();
+me();
 follow(receive, () => { line = "lost"; redraw(); });
 count();
 setInterval(() => { if (!document.hidden) count(); }, 10_000);

@@ -10,6 +10,7 @@ export async function ask(url, body) {
   try {
     const response = await fetch(url, body === undefined ? {} : {
       method: "POST", headers: { "Content-Type": "application/json", "X-Tocsin-Console": "1" }, body: JSON.stringify(body) });
+    if (response.status === 401) location.assign("/"); // the session has ended: from there it goes to whoever signs people in
     return { ok: response.ok, status: response.status, body: await response.json() };
   } catch {
     return { ok: false, status: 0, body: { error: say("error_0") } };
