@@ -6,7 +6,6 @@ Must never: let one message hold up another, or commit an offset outside the tra
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import Counter
@@ -33,6 +32,7 @@ from streams.outputs import Outputs, trace_of
 from streams.roles import GroupRole
 from streams.settings import Settings
 from streams.transactions import Transactions
+from streams.turns import Turns
 
 log = logging.getLogger("tocsin.triage")
 
@@ -60,6 +60,7 @@ class Triage(GroupRole):
         self._judge: Judge | None = None
         self._dead = DeadLetters(settings, health, SOURCE)
         self._next: dict[TopicPartition, int] = {}
+        self._turns = Turns()
         self.app = ChunkApp(
             settings,
             self.name,
@@ -143,15 +144,16 @@ class Triage(GroupRole):
         decided: list[Decision] = []
         # What was committed since the consumer asked must not be decided again.
         records = [record for record in chunk.records if record.offset >= self._next.get(chunk.tp, 0)]
-        until = time.perf_counter() + SLICE_SECONDS
-        begun = time.thread_time()
-        for at in range(0, len(records), BATCH):
-            self._batch(records[at : at + BATCH], outputs, decided)
-            if time.perf_counter() > until:
-                metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
-                await asyncio.sleep(0)
-                until, begun = time.perf_counter() + SLICE_SECONDS, time.thread_time()
-        metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
+        async with self._turns.turn(len(records)):
+            until = time.perf_counter() + SLICE_SECONDS
+            begun = time.thread_time()
+            for at in range(0, len(records), BATCH):
+                self._batch(records[at : at + BATCH], outputs, decided)
+                if time.perf_counter() > until:
+                    metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
+                    await self._turns.give_way(len(records) - at)
+                    until, begun = time.perf_counter() + SLICE_SECONDS, time.thread_time()
+            metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
         async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
             await outputs.send(producer)
         self._next[chunk.tp] = chunk.next_offset

@@ -29,7 +29,8 @@ log = logging.getLogger("tocsin.consumer")
 POLL_BUSY_SECONDS = 0.01
 """Wait for records while some partitions are in hand: they must be asked for again soon after they come free."""
 POLL_IDLE_SECONDS = 0.25
-FETCH_WAIT_MS = 250
+FETCH_WAIT_MS = 20
+"""How long the broker may wait for records. A partition that comes free joins the next fetch only: this is what it waits."""
 
 
 class Hooks(Protocol):
