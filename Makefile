@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint types format tools schemas lock clean
+.PHONY: help setup demo up test bench chaos lint types format tools schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -28,6 +28,12 @@ up: setup ## the same stack, waiting for your messages
 test: setup tools ## all tests, on real Kafka, the real ClickHouse engine and a real browser
 	$(BIN)/python -m pytest
 
+bench: setup ## how fast, beside other ways to build it; writes docs/bench
+	$(BIN)/python -m tests.bench --out docs/bench
+
+chaos: setup tools ## everything that can die dies, 100 rounds; every record accounted for; writes docs/chaos
+	$(BIN)/python -m tests.chaos --out docs/chaos
+
 tools:
 	@sh tests/tools.sh
 
@@ -49,6 +55,8 @@ schemas: setup ## writes JSON Schema and AsyncAPI anew
 lock: ## resolves requirements/*.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group bench -o requirements/bench.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:fuzz -o requirements/fuzz.txt
 
 clean: ## removes .venv and what tools left
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
