@@ -102,7 +102,7 @@ class Learn(GroupRole):
         await super().stop()
         if self._quality_task is not None:
             self._quality_task.cancel()
-        await self._transactions.revoke()
+        await self._transactions.close()
         await self._policies.stop()
 
     @property

@@ -85,7 +85,7 @@ class Triage(GroupRole):
     async def stop(self) -> None:
         """Finishes what is in hand, leaves the group, then closes the producers."""
         await super().stop()
-        await self._transactions.revoke()
+        await self._transactions.close()
         await self._models.stop()
         await self._policies.stop()
 

@@ -79,6 +79,7 @@ class ChunkApp:
         topic_ids: dict[str, str] | None = None,
     ) -> None:
         self.role = role
+        self._stopping = False
         self._settings = settings
         self._handle = handle
         self._hooks = hooks
@@ -154,6 +155,9 @@ class ChunkApp:
         try:
             await self._hooks.revoked(partitions)
         except Exception as error:
+            if self._stopping:
+                log.warning("%s: %s", self.role, error)
+                return
             leave(f"{self.role} cannot let go of {len(partitions)} partitions: {error}", error)
 
     # --- lifecycle
@@ -165,6 +169,7 @@ class ChunkApp:
 
     async def stop(self) -> None:
         """Finishes what is in hand and leaves the group."""
+        self._stopping = True
         await self._app.stop()
 
     @property

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from streams.errors import TocsinError
 from streams.kafka import producer, started
 from streams.settings import Settings
 
@@ -25,9 +26,14 @@ class Transactions:
         self._settings = settings
         self._group = group
         self._producers: dict[TopicPartition, AIOKafkaProducer] = {}
+        self._under_way = 0
 
     async def assign(self, partitions: Iterable[TopicPartition]) -> None:
-        """Fences whoever owned the partitions before; every earlier producer of ours is closed first."""
+        """Fences whoever owned the partitions before; every earlier producer of ours is closed first.
+
+        Raises:
+            TocsinError: as `revoke`.
+        """
         await self.revoke()
         fresh = {
             tp: producer(self._settings, transactional_id=f"{self._group}.{tp.partition}") for tp in sorted(partitions)
@@ -36,6 +42,19 @@ class Transactions:
         self._producers = fresh
 
     async def revoke(self) -> None:
+        """Closes every producer.
+
+        Raises:
+            TocsinError: a transaction was under way. Kafka aborts it, but whoever waits for it here would wait for ever:
+                aiokafka never answers for what a closed producer had in hand. Leave the process.
+        """
+        await self.close()
+        if self._under_way:
+            raise TocsinError(
+                "a partition was taken away within a transaction; it is done again by whoever owns it next"
+            )
+
+    async def close(self) -> None:
         """Closes every producer; an open transaction is left to be aborted."""
         old, self._producers = self._producers, {}
         await asyncio.gather(*(one.stop() for one in old.values()), return_exceptions=True)
@@ -52,7 +71,11 @@ class Transactions:
             KafkaError: nothing of it is visible, or (rarely) it cannot be known; leave the process.
         """
         one = self._producers[tp]
-        async with one.transaction():
-            yield one
-            if next_offset is not None:
-                await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)
+        self._under_way += 1
+        try:
+            async with one.transaction():
+                yield one
+                if next_offset is not None:
+                    await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)
+        finally:
+            self._under_way -= 1
