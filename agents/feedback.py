@@ -5,13 +5,15 @@ Owns: what feedback becomes. Must never: learn; that is the learner's. Must neve
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import msgspec
 
 from agents.scoring.features import extract
 from agents.scoring.language import detect
 from agents.scoring.own_words import own_words
 from agents.scoring.policy import Policy
-from schemas.base import FLAGGED, MAX_MODEL_TEXT, Priority
+from schemas.base import FLAGGED, MAX_ID, MAX_MODEL_TEXT, MAX_NAME, Priority, milliseconds, timestamp
 from schemas.decision import Change, Decision, Labelled, Sentiment, Source, decision_id
 from schemas.learning import Lesson
 from schemas.message import Message
@@ -24,7 +26,7 @@ def lesson_of(feedback: Feedback, base: str, at: str, decision: Decision | None)
     language = detect(own, feedback.language).tag
     features = extract(own, None, language)
     return Lesson(
-        id=f"lesson-{feedback.id}",
+        id=_lesson_id(feedback.id),
         base=base,
         feedback_id=feedback.id,
         reviewer=feedback.reviewer,
@@ -41,6 +43,14 @@ def lesson_of(feedback: Feedback, base: str, at: str, decision: Decision | None)
     )
 
 
+def _lesson_id(feedback_id: str) -> str:
+    """`lesson-` and the feedback's id, or its hash where that would be longer than ids may be."""
+    whole = f"lesson-{feedback_id}"
+    if len(whole) <= MAX_ID:
+        return whole
+    return f"lesson-{blake2b(feedback_id.encode(), digest_size=16).hexdigest()}"
+
+
 def taught(labels: Labels) -> dict[str, str]:
     """Labels as the learner takes them. A priority says something of urgency where nobody labelled that: p0 and p1 are
     for a person now, p3 can wait; p2 says neither."""
@@ -53,7 +63,7 @@ def taught(labels: Labels) -> dict[str, str]:
 def retraction(feedback: Feedback, base: str, at: str, taken_back: Lesson) -> Lesson:
     """The lesson that takes another one back."""
     return Lesson(
-        id=f"lesson-{feedback.id}",
+        id=_lesson_id(feedback.id),
         base=base,
         kind="retract",
         feedback_id=feedback.id,
@@ -99,7 +109,7 @@ def _decision(
     source = judged.source or Source("", 0, 0)
     model_version = model_version if human else judged.model_version or model_version
     policy_version = policy.version if human else judged.policy_version or policy.version
-    category = str(labels.get("category", ""))
+    category, emotion, sentiment = (_name(labels.get(head)) for head in ("category", "emotion", "sentiment"))
     decision = Decision(
         id=decision_id(
             feedback.message_id,
@@ -120,28 +130,39 @@ def _decision(
         priority=priority,
         decided_by="human" if human else judged.decided_by,
         reasons=[],
-        route=judged.route or policy.routes.by_category.get(category, policy.routes.default),
+        route=judged.route or policy.routes.by_category.get(category or "", policy.routes.default),
         automation_allowed=priority == "p3" and not human,
         model_version=model_version,
         policy_version=policy_version,
         corrected=[],
-        sent_at=judged.sent_at or at,
-        received_at=judged.received_at or at,
+        sent_at=_moment(judged.sent_at) or at,
+        received_at=_moment(judged.received_at) or at,
         decided_at=at,
         source=source,
         supersedes=feedback.decision_id,
         feedback_id=feedback.id,
     )
-    if category:
+    if category is not None:
         decision.category = Labelled(category, {category: 1.0})
-    if "emotion" in labels:
-        emotion = str(labels["emotion"])
+    if emotion is not None:
         decision.emotion = Labelled(emotion, {emotion: 1.0})
-    sentiment = labels.get("sentiment")
     if sentiment in ("negative", "neutral", "positive"):
-        score = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}[str(sentiment)]
-        decision.sentiment = Sentiment(str(sentiment), score, {str(sentiment): 1.0})
+        score = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}[sentiment]
+        decision.sentiment = Sentiment(sentiment, score, {sentiment: 1.0})
     return decision
+
+
+def _name(value: object) -> str | None:
+    """A label that a decision can carry; what was judged is anybody's JSON."""
+    return value if isinstance(value, str) and 1 <= len(value) <= MAX_NAME else None
+
+
+def _moment(value: str | None) -> str | None:
+    """A time as Tocsin writes it; None for one that is absent or on no calendar."""
+    try:
+        return None if value is None else timestamp(milliseconds(value))
+    except (ValueError, OverflowError):
+        return None
 
 
 def rings(before: Priority, was_asked: bool, after: Priority) -> tuple[Change, list[str]] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def opened(file: str) -> Iterator[IO[bytes]]:
                 return
             with gzip.GzipFile(fileobj=raw) as unpacked:
                 yield unpacked  # type: ignore[misc]  # it reads like a file
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise TocsinError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
@@ -70,4 +71,7 @@ def cut(line: bytes) -> bytes:
     if not isinstance(fields, dict) or not isinstance(fields.get("text"), str) or len(fields["text"]) <= MAX_TEXT:
         return line
     # One character more than is kept, so that whoever reads the message sees, and says, that it was cut.
-    return orjson.dumps({**fields, "text": fields["text"][: MAX_TEXT + 1]})
+    try:
+        return orjson.dumps({**fields, "text": fields["text"][: MAX_TEXT + 1]})
+    except orjson.JSONEncodeError:  # nested deeper than orjson writes, though not deeper than it reads
+        return line

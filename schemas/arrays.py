@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from schemas.base import Invalid
+from schemas.base import MAX_NAME, Invalid, quoted
+from schemas.learning import MAX_SQUARES, MAX_WEIGHT, Snapshot
+from schemas.reading import convert
 
 MAGIC = b"TOCSIN1\n"
 _TYPES: dict[str, np.dtype[Any]] = {
@@ -26,6 +28,11 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "u4": np.dtype("<u4"),
 }
 _MAX_BYTES = 1 << 30
+_MOST_GROWTH = 64
+"""Bytes of arrays for one compressed byte. What Tocsin writes is at 2 to 4; a header that claims more must not be
+believed, for the memory is taken before the claim is tested."""
+_ALWAYS = 1 << 20
+"""Bytes of arrays that may be claimed whatever their compressed size."""
 _DIGEST = 16
 
 
@@ -43,7 +50,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Header and arrays of what `pack` wrote.
 
     Raises:
-        Invalid: not such bytes, cut short or changed.
+        Invalid: not such bytes, cut short or changed; of a snapshot (`kind` "model"): a header that is none.
     """
     if data[: len(MAGIC)] != MAGIC:
         raise Invalid("wrong_type", "not a Tocsin model: the first bytes are not TOCSIN1")
@@ -56,19 +63,34 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         header = orjson.loads(data[start:end])
         listing = [(str(name), _TYPES[kind], int(length)) for name, kind, length in header.pop("arrays")]
         size = sum(kind.itemsize * length for _, kind, length in listing)
-        if size > _MAX_BYTES or any(length < 0 for _, _, length in listing):
-            raise Invalid("out_of_bounds", f"the model's arrays are {size:,} bytes, at most {_MAX_BYTES:,}")
+        most = min(_MAX_BYTES, _MOST_GROWTH * (len(data) - end) + _ALWAYS)
+        if size > most or any(length < 0 for _, _, length in listing):
+            raise Invalid("out_of_bounds", f"the model's arrays are said to be {size:,} bytes, at most {most:,}")
         body = bytearray(size)
         if cramjam.zstd.decompress_into(data[end:], body) != size:
             raise Invalid("wrong_type", "the model's arrays are shorter than its header says")
     except Invalid:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, cramjam.DecompressionError) as error:
-        raise Invalid("wrong_type", f"the model cannot be read: {error}") from None
+        raise Invalid("wrong_type", f"the model cannot be read: {str(error)[:200]}") from None
     arrays, position = {}, 0
     for name, kind, length in listing:
         arrays[name] = np.frombuffer(body, kind, length, position)
         position += kind.itemsize * length
+    called = header.get("kind", "")
+    if not isinstance(called, str) or len(called) > MAX_NAME:
+        raise Invalid(
+            "wrong_type", f'field "kind" is {quoted(called)}, must be a string of at most {MAX_NAME} characters'
+        )
+    if called == "model":
+        convert(header, Snapshot)
+        for name, array in arrays.items():
+            least, most_of_all = (0.0, MAX_SQUARES) if name.endswith("/squares") else (-MAX_WEIGHT, MAX_WEIGHT)
+            # Of a number that is none, both comparisons are false.
+            if array.dtype.kind == "f" and not ((array >= least) & (array <= most_of_all)).all():
+                raise Invalid(
+                    "out_of_bounds", f"the model's {quoted(name)} holds a number not from {least:g} to {most_of_all:g}"
+                )
     return header, arrays
 
 

@@ -14,6 +14,8 @@ from msgspec import Meta
 
 MAX_ID = 256
 """Characters of an id."""
+MAX_NAME = 64
+"""Characters of a label, a route, a floor's name."""
 MAX_TEXT = 100_000
 """Characters of a message's text that are kept; floors read all of them."""
 MAX_MODEL_TEXT = 10_000
@@ -31,7 +33,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 ShortText = Annotated[str, Meta(max_length=1_000)]
 Url = Annotated[str, Meta(max_length=4_096)]
-Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 # `(?!\n)$` and not `$`: Python's `$` also stands before a last newline, other languages' does not.
 LanguageTag = Annotated[
     str,

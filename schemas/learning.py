@@ -1,17 +1,28 @@
-"""What learning writes: lessons and weight updates. Snapshots have their own bytes: `schemas.arrays`.
+"""What learning writes: lessons, weight updates, and the headers of snapshots, whose bytes are `schemas.arrays`' affair.
 
 Owns: their shapes. Must never: hold text.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from schemas.base import Count, Id, Timestamp
-from schemas.people import Labels, Predicted
+from schemas.base import Count, Id, Name, Timestamp
+from schemas.people import BINARY_HEADS, Labels, Predicted
+
+Value = Annotated[float, Meta(ge=-1e6, le=1e6)]
+"""Of a feature; beyond, squares of gradients overflow."""
+MAX_WEIGHT = 1e9
+"""Far more than any learner comes to, and small enough that sums of products stay finite."""
+Weight = Annotated[float, Meta(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]
+MAX_SQUARES = 1e15
+"""Of a sum of squared gradients, over as many lessons as there may ever be."""
+Squares = Annotated[float, Meta(ge=0.0, le=MAX_SQUARES)]
+Tally = Annotated[int, Meta(ge=0, le=2**50)]
+"""A count in a snapshot: those of the updates that follow must still be a Count."""
 
 
 class Lesson(Struct, kw_only=True, omit_defaults=True):
@@ -29,8 +40,8 @@ class Lesson(Struct, kw_only=True, omit_defaults=True):
     at: Timestamp
     language: str = "other"
     features: list[int] = msgspec.field(default_factory=list)
-    values: list[float] = msgspec.field(default_factory=list)
-    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    values: list[Value] = msgspec.field(default_factory=list)
+    labels: dict[str, Name] = msgspec.field(default_factory=dict)
     retracts: Id | None = None
     from_offset: Count | None = None
     message_id: Id | None = None
@@ -43,18 +54,24 @@ class Lesson(Struct, kw_only=True, omit_defaults=True):
 class Weights(Struct, omit_defaults=True):
     """Absolute weights of one label of one head, for the ids that stand beside them."""
 
-    bias: float
-    base: float
+    bias: Weight
+    base: Weight
     seen: Count
-    weights: list[float]
+    weights: list[Weight]
 
 
 class HeadUpdate(Struct, omit_defaults=True):
     """What changed in one head: feature ids, each label's weights in their order, examples by language."""
 
     ids: list[int]
-    labels: dict[str, Weights]
+    labels: dict[Name, Weights]
     languages: dict[str, Count]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: weights that are not as many as the ids."""
+        for own in self.labels.values():
+            if len(own.weights) != len(self.ids):
+                raise ValueError(f"{len(own.weights):,} weights for {len(self.ids):,} ids, must be as many")
 
 
 class ModelUpdate(Struct, kw_only=True, rename={"from_offset": "from", "to_offset": "to"}):
@@ -66,3 +83,48 @@ class ModelUpdate(Struct, kw_only=True, rename={"from_offset": "from", "to_offse
     at: Timestamp
     heads: dict[str, HeadUpdate]
     feedback_ids: list[str] = msgspec.field(default_factory=list)
+
+
+class SnapshotHead(Struct):
+    """One head of a snapshot: its labels, and the numbers of each in their order; arrays hold the weights.
+
+    `rest`: steps made, weight and sum of squares of the base's logit, its place among the keys.
+    """
+
+    labels: list[Name]
+    bias: list[Weight]
+    trust: list[Weight]
+    seen: list[Tally]
+    rest: list[tuple[Tally, Weight, Squares, Tally]]
+    languages: dict[str, Tally]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: lists that differ in length."""
+        if len({len(each) for each in (self.labels, self.bias, self.trust, self.seen, self.rest)}) > 1:
+            raise ValueError("lists of labels, bias, trust, seen and rest that differ in length")
+
+
+class LabelFigures(Struct):
+    """Test-then-train figures of one head in one language."""
+
+    n: Tally
+    right: Tally
+    majority_right: Tally
+    log_loss: float
+    labels: dict[str, Tally]
+
+
+class Snapshot(Struct):
+    """The header of a snapshot: the whole learner but for its arrays."""
+
+    kind: Literal["model"]
+    base: Name
+    offset: Tally
+    heads: dict[str, SnapshotHead]
+    figures: dict[str, dict[str, LabelFigures]]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a yes-or-no head with other labels."""
+        for head in BINARY_HEADS:
+            if head in self.heads and self.heads[head].labels != ["yes"]:
+                raise ValueError(f'the head "{head}" with labels other than "yes"')

@@ -46,7 +46,7 @@ class Predicted(Struct, kw_only=True):
     labels: dict[str, Any] = msgspec.field(default_factory=dict)
     priority: Priority | None = None
     source: Source | None = None
-    revision: Annotated[int, Meta(ge=0)] = 0
+    revision: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     status: Status = "scored"
     decided_by: DecidedBy = "model"
     route: Name | None = None

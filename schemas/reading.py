@@ -92,9 +92,11 @@ def explained(error: msgspec.ValidationError, fields: Mapping[str, Any], kind: A
     if missing:
         path = ".".join(part for part in (missing[2], missing[1]) if part)
         return Invalid("missing_field", f'field "{path}" is missing')
-    where = re.search(r" - at `\$\.?([^`]*)`$", text)
+    where = re.search(r" - at (?:`key` in )?`\$\.?([^`]*)`$", text)
     path = where[1] if where else ""
     complaint = text[: where.start()] if where else text
+    if not complaint.startswith(("Expected ", "Invalid ", "Object ")):  # a struct's own check, in our words
+        return Invalid("out_of_bounds", f'field "{path.partition("[...]")[0] or "(record)"}" holds {complaint}')
     # msgspec writes a list's index, and [...] for any value of a map: there the whole map is shown.
     path, of_map, _ = path.partition("[...]")
     value: Any = fields

@@ -53,7 +53,7 @@ def brief(entry: Entry) -> dict[str, Any]:
         "emotion": labels(decision).get("emotion"),
         "channel": decision.channel,
         "language": decision.language,
-        "sent": milliseconds(decision.sent_at),
+        "sent": _sent(decision),
         "customer": message.author_name or message.customer_id,
         "subject": (message.subject or "")[:EXCERPT],
         "parts": pieces(message.text, marks, first, last),
@@ -110,6 +110,16 @@ def labels(decision: Decision) -> dict[str, str | bool]:
         if answer is not UNSET:
             found[head] = answer.probability >= 0.5 if head in BINARY_HEADS else answer.label
     return found
+
+
+def _sent(decision: Decision) -> int:
+    """Milliseconds since the epoch of the first of its times that a calendar has."""
+    for moment in (decision.sent_at, decision.received_at, decision.decided_at):
+        try:
+            return milliseconds(moment)
+        except (ValueError, OverflowError):
+            continue
+    return 0
 
 
 def pieces(text: str, marks: list[tuple[int, int, str]], first: int, last: int) -> list[Piece]:

@@ -47,7 +47,7 @@ def compose(body: dict[str, Any], entry: Entry | None, at: str) -> Feedback:
     fields["reviewer"] = " ".join(reviewer.split()) if isinstance(reviewer, str) else reviewer
     kind = fields.get("kind")
     if kind == "retract":
-        if entry is not None and body.get("retracts") not in entry.said:
+        if entry is not None and not (isinstance(body.get("retracts"), str) and body["retracts"] in entry.said):
             raise Invalid("out_of_bounds", 'field "retracts" names no feedback on this message')
         fields["retracts"] = body.get("retracts")
         # The message goes along: whoever reads the alert of the restored decision wants to see it.

@@ -16,12 +16,16 @@ LANGUAGES = ("en", "fr")
 # Reasons for which a message stays unscored, as in the contract.
 UNSCORED_REASONS = ("language", "no_text", "scoring_failed", "too_short")
 MAX_BYTES = 1_000_000
+_MAX_PROBLEM = 500
 
 
 class PolicyError(ValueError):
     """A policy that cannot be used. `line` counts from 1; the text is one sentence that begins with it."""
 
     def __init__(self, line: int, problem: str) -> None:
+        # It shows what stands in the file, which may be anything: one short line, and nothing a terminal would obey.
+        problem = " ".join(problem[:_MAX_PROBLEM].split())
+        problem = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in problem)
         super().__init__(f"line {line}: {problem}")
         self.line = line
         self.problem = problem

@@ -39,9 +39,14 @@ FORBIDDEN_ALONE = frozenset(
         "viole", "process", "proces", "poisson", "poison",
     ]
 )  # fmt: skip
+# Three times the default policy's, all wordings together: compiled, a policy takes some sixty bytes a letter.
+_MAX_LETTERS = 5_000_000
+# The memory that slips need grows with a word's square.
+_LONGEST_WORD = 60
 # A shorter phrase would stand in every other text by chance.
 _LEAST_LETTERS = 3
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}$")
+_BETWEEN_WORDS = re.compile(r"[\s()\[\]|]+")
 _STATUSES = ("abstained", "unscored")
 _WHY = ("urgency", "anger", "abuse", "spam", "abstained", "human", "public", *UNSCORED_REASONS)
 _SECTIONS = (
@@ -178,18 +183,22 @@ def _words(line: Node) -> list[str]:
 
 
 def _floors(node: Node, routes: tuple[str, ...], wording: Wording) -> Floors:
-    floors: list[Floor] = []
-    wordings = 0
+    floors: dict[str, Floor] = {}
+    wordings = letters = 0
     for entry in node.list():
         floor = _floor(entry, routes)
-        if any(floor.name == other.name for other in floors):
+        if floor.name in floors:
             entry.fail("stands there already")
         for phrase in (*floor.phrases, *floor.unless):
-            wordings += sum(map(len, expand(phrase.text).parts))
+            for part in expand(phrase.text).parts:
+                wordings += len(part)
+                letters += sum(map(len, part))
         if wordings > MAX_WORDINGS:
             entry.fail(f"brings the floors to {wordings:,} wordings, at most {MAX_WORDINGS:,}")
-        floors.append(floor)
-    return Floors(tuple(floors), wording)
+        if letters > _MAX_LETTERS:
+            entry.fail(f"brings the floors to {letters:,} letters in all wordings, at most {_MAX_LETTERS:,}")
+        floors[floor.name] = floor
+    return Floors(tuple(floors.values()), wording)
 
 
 def _floor(node: Node, routes: tuple[str, ...]) -> Floor:
@@ -220,7 +229,7 @@ def _floor(node: Node, routes: tuple[str, ...]) -> Floor:
 
 
 def _phrases(node: Node, forbidden: frozenset[str]) -> tuple[WrittenPhrase, ...]:
-    found: list[WrittenPhrase] = []
+    found: dict[str, WrittenPhrase] = {}
     for key, entry in node.map(optional=("en", "fr", "en_only", "fr_only")).items():
         silent_in = {"en_only": "fr", "fr_only": "en"}.get(key)
         for line in entry.list():
@@ -228,10 +237,10 @@ def _phrases(node: Node, forbidden: frozenset[str]) -> tuple[WrittenPhrase, ...]
             phrase = WrittenPhrase(line.text(1_000), silent_in)
             line.name = f'{entry.name}: "{phrase.text[:60]}"'
             _check(line, phrase.text, forbidden)
-            if any(phrase.text == other.text for other in found):
+            if phrase.text in found:
                 line.fail("stands there already")
-            found.append(phrase)
-    return tuple(found)
+            found[phrase.text] = phrase
+    return tuple(found.values())
 
 
 def _check(line: Node, phrase: str, forbidden: frozenset[str]) -> None:
@@ -239,6 +248,9 @@ def _check(line: Node, phrase: str, forbidden: frozenset[str]) -> None:
         parts = expand(phrase).parts
     except PhraseError as error:
         line.fail(str(error))
+    longest = max(map(len, _BETWEEN_WORDS.split(phrase)))
+    if longest > _LONGEST_WORD:
+        line.fail(f"has a word of {longest} characters, at most {_LONGEST_WORD}")
     for wording in (wording for part in parts for wording in part):
         letters = squeeze(wording)
         if len(letters) < _LEAST_LETTERS and len(parts) == 1:

@@ -101,13 +101,13 @@ class Node:
 
     def texts(self, options: Iterable[str] | None = None) -> tuple[str, ...]:
         """The value as a list of different words, each of `options` where given."""
-        found: list[str] = []
+        found: dict[str, None] = {}
         for number, node in enumerate(self.list(), 1):
             node.name = f"{self.name}, entry {number},"
             text = node.text() if options is None else node.choice(options)
             if text in found:
                 node.fail(f'is "{text}", which stands there already')
-            found.append(text)
+            found[text] = None
         return tuple(found)
 
 

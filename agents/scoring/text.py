@@ -11,7 +11,8 @@ It must never lose an offset, look at the meaning of a word, or take more than l
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ _LETTERS = {"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ø": "o", "Ø": "o"
 _DOUBLES = tuple((letter * 2, letter) for letter in ascii_lowercase)
 # Bounds the memory of the table under a flood of rare characters.
 _TABLE_LIMIT = 20_000
+# A sign that stands for whole words ("ﷺ": eighteen letters) is a sign: text must not grow many times by being folded.
+_MOST_LETTERS = 4
 
 
 class _Table(dict[int, str]):
@@ -39,6 +42,8 @@ class _Table(dict[int, str]):
             elif unicodedata.category(part) not in ("Mn", "Me", "Cf"):
                 out.append(_SEPARATOR)
         folded = "".join(out).strip() or (_SEPARATOR if _SEPARATOR in out else "")
+        if len(folded) > _MOST_LETTERS:
+            folded = _SEPARATOR
         if len(self) < _TABLE_LIMIT:
             self[code] = folded
         return folded
@@ -166,8 +171,9 @@ class Index:
         # Of run k: letters in it; word starts in it as (word, letters before), and word ends as (word, letters up
         # to there): "a agent" has two starts in one run, "va à" two ends; words of its first and last letter.
         self._size: list[int] = []
-        self._begin: list[tuple[tuple[int, int], ...]] = []
-        self._close: list[tuple[tuple[int, int], ...]] = []
+        # Lists, made where there is something to hold: ten thousand words of one letter are a single run.
+        self._begin: list[Sequence[tuple[int, int]]] = []
+        self._close: list[Sequence[tuple[int, int]]] = []
         self._first: list[int] = []
         self._last: list[int] = []
         before = ""
@@ -185,9 +191,9 @@ class Index:
                     before = letter
                 self._last[-1] = number
                 if place == 0:
-                    self._begin[-1] += ((number, self._size[-1] - 1),)
+                    _add(self._begin, (number, self._size[-1] - 1))
             if word.letters:
-                self._close[-1] += ((number, self._size[-1]),)
+                _add(self._close, (number, self._size[-1]))
         self.key = "".join(key)
 
     def span(self, begin: int, end: int, start: int = -1, close: int = 0) -> Span | None:
@@ -213,30 +219,44 @@ class Index:
         Three letters or more in the text are a held key, whatever the phrase has. Two for one, or one for two in a
         long word, is a slip, unless the word as it stands is an `ordinary` one: "process" is not a slip for "procès".
         """
-        for start in range(len(self._begin[begin]) - 1, -1, -1):
-            for close in range(len(self._close[begin + len(runs) - 1])):
-                span = self._match(begin, runs, ordinary, start, close)
-                if span is not None:
-                    return span
+        last = begin + len(runs) - 1
+        starts, closes = self._begin[begin], self._close[last]
+        if not starts or not closes:
+            return None
+        if not all(self._fits(begin + n, self._size[begin + n], runs[n], ordinary) for n in range(1, len(runs) - 1)):
+            return None
+        # Each word further out adds letters to its run, and more than were wanted always fit: few are looked at.
+        if last == begin:
+            for start in range(len(starts) - 1, -1, -1):
+                word, before = starts[start]
+                for close in range(bisect_left(closes, (word,)), len(closes)):
+                    if self._fits(begin, closes[close][1] - before, runs[0], ordinary):
+                        return self.span(begin, begin + 1, start, close)
+            return None
+        for start in range(len(starts) - 1, -1, -1):
+            if self._fits(begin, self._size[begin] - starts[start][1], runs[0], ordinary):
+                break
+        else:
+            return None
+        for close, (_, letters) in enumerate(closes):
+            if self._fits(last, letters, runs[-1], ordinary):
+                return self.span(begin, last + 1, start, close)
         return None
 
-    def _match(
-        self, begin: int, runs: tuple[int, ...], ordinary: Collection[str], start: int, close: int
-    ) -> Span | None:
-        span = self.span(begin, begin + len(runs), start, close)
-        if span is None:
-            return None
-        for offset, wanted in enumerate(runs):
-            at = begin + offset
-            size = self._size[at]
-            if offset == 0:
-                size -= self._begin[at][start][1]
-            if offset == len(runs) - 1:
-                size -= self._size[at] - self._close[at][close][1]
-            if size == wanted or (size > 2 and size > wanted):
-                continue
-            for number in range(self._first[at], self._last[at] + 1):
-                word = self.words[number].letters
-                if word in ordinary or (size < wanted and len(word) < 5):
-                    return None
-        return span
+    def _fits(self, at: int, size: int, wanted: int, ordinary: Collection[str]) -> bool:
+        """Whether `size` letters of run `at` may stand for `wanted`."""
+        if size == wanted or (size > 2 and size > wanted):
+            return True
+        for number in range(self._first[at], self._last[at] + 1):
+            word = self.words[number].letters
+            if word in ordinary or (size < wanted and len(word) < 5):
+                return False
+        return True
+
+
+def _add(places: list[Sequence[tuple[int, int]]], entry: tuple[int, int]) -> None:
+    """Adds to the last of `places`, which is shared while it is empty."""
+    if isinstance(places[-1], list):
+        places[-1].append(entry)
+    else:
+        places[-1] = [entry]
