@@ -1,0 +1,238 @@
+"""The chaos harness notices what it is for: each loss, each double, each disorder; and two workers that break a rule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.load import Entry, Ledger
+from tests.chaos.nemesis import ANYWHERE, IN_PROCESS, LONG, OVER_HTTP, Nemesis, sessions
+from tests.chaos.picture import Limit, Point, scatter
+from tests.chaos.rows import compare
+from tests.chaos.script import Script
+from tests.chaos.timing import recovery
+from tests.chaos.verifier import Accounts
+
+PREFIX = "p."
+
+
+@dataclass
+class Record:
+    """As aiokafka gives one."""
+
+    offset: int
+    value: bytes | None
+    partition: int = 0
+    key: bytes | None = b"c"
+    timestamp: int = 1000
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+def decision(offset: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": f"d{offset}",
+        "message_id": f"m{offset}",
+        "customer_id": "c",
+        "status": "scored",
+        "priority": "p3",
+        "decided_by": "model",
+        "source": {"topic": PREFIX + "messages", "partition": 0, "offset": offset},
+        "feedback_id": None,
+        **changes,
+    }
+
+
+class World:
+    """Three messages and a poisoned one, and what became of them."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.accounts = Accounts(PREFIX, self.ledger)
+        for number, expect in enumerate(("decided", "decided", "dead:not_json", "passed")):
+            self.sent("messages", number, expect, b"{")
+
+    def sent(self, topic: str, number: int, expect: str, value: bytes) -> None:
+        entry = Entry(topic, number, 0, expect, f"m{number}", 0.0, offset=number)
+        self.ledger.entries[topic, number] = entry
+        self.accounts.take(topic, Record(number, value, headers=[("n", str(number).encode())]))
+
+    def take(self, topic: str, offset: int, value: Any) -> None:
+        self.accounts.take(topic, Record(offset, json.dumps(value).encode()))
+
+    def decide(self, *decisions: dict[str, Any]) -> World:
+        for offset, one in enumerate(decisions):
+            self.take("decisions", offset, one)
+        return self
+
+    def letter(self, offset: int = 2, at: int = 0, error: str = "not_json") -> World:
+        digest = hashlib.sha256(b"{").hexdigest()
+        place = {"topic": PREFIX + "messages", "partition": 0, "offset": offset}
+        self.take("dead-letters", at, {**place, "error": error, "sha256": digest})
+        return self
+
+    def ring(self, one: dict[str, Any], *topics: str) -> World:
+        for offset, topic in enumerate(topics):
+            self.take(topic, offset, {"decision": one, "change": "new", "late": False})
+        return self
+
+    def found(self) -> set[str]:
+        return {failure.check for failure in self.accounts.account()}
+
+
+ZERO, ONE = decision(0), decision(1)
+URGENT = decision(1, priority="p1", status="abstained")
+STORIES: dict[str, tuple[Callable[[World], World], set[str]]] = {
+    "nothing wrong": (lambda w: w.decide(ZERO, ONE).letter(), set()),
+    "a decision is missing": (lambda w: w.decide(ZERO).letter(), {"undecided"}),
+    "a dead letter is missing": (lambda w: w.decide(ZERO, ONE), {"no_dead_letter"}),
+    "a decision comes twice": (lambda w: w.decide(ZERO, ONE, ONE).letter(), {"decided_twice"}),
+    "a dead letter comes twice": (lambda w: w.decide(ZERO, ONE).letter().letter(at=1), {"letter_twice"}),
+    "the wrong reason": (lambda w: w.decide(ZERO, ONE).letter(error="no_text"), {"letter_wrong"}),
+    "out of order": (lambda w: w.decide(ONE, ZERO).letter(), {"out_of_order"}),
+    "somebody else's": (lambda w: w.decide(decision(0, message_id="m9"), ONE).letter(), {"decision_of_another"}),
+    "poison is decided": (lambda w: w.decide(ZERO, ONE, decision(2)).letter(), {"decided_wrongly"}),
+    "an alert is missing": (lambda w: w.decide(ZERO, URGENT).letter().ring(URGENT, "review"), {"no_alert"}),
+    "an alert comes twice": (
+        lambda w: w.decide(ZERO, URGENT).letter().ring(URGENT, "review", "priority.p1", "priority.p1"),
+        {"alert_twice"},
+    ),
+    "an alert without a decision": (
+        lambda w: w.decide(ZERO, ONE).letter().ring(decision(8), "priority.p0"),
+        {"alert_without_decision"},
+    ),
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_verifier_says_what_is_wrong_with_messages(story: str) -> None:
+    world = World()
+    tell, checks = STORIES[story]
+    tell(world)
+    assert world.found() == checks
+
+
+def test_what_kafka_acknowledged_and_nobody_can_read_is_missing() -> None:
+    world = World()
+    world.decide(decision(0), decision(1))
+    world.letter()
+    world.ledger.entries["messages", 9] = Entry("messages", 9, 0, "decided", "m9", 0.0, offset=9)
+    assert world.found() == {"acknowledged_and_gone"}
+
+
+@pytest.mark.parametrize(
+    ("lessons", "updates", "checks"),
+    [
+        ([0], [(0, 1)], set()),
+        ([], [], {"not_learned"}),
+        ([0, 1], [(0, 1), (1, 2)], {"learned_twice"}),
+        ([0], [], {"lesson_without_update"}),
+        ([0], [(3, 1)], {"update_chain"}),
+    ],
+)
+def test_the_verifier_says_what_is_wrong_with_lessons(
+    lessons: list[int], updates: list[tuple[int, int]], checks: set[str]
+) -> None:
+    world = World()
+    world.decide(decision(0), decision(1))
+    world.letter()
+    world.sent("feedback", 0, "lesson", json.dumps({"id": "f0", "labels": {"spam": True}}).encode())
+    for offset in lessons:
+        world.take("lessons", offset, {"feedback_id": "f0"})
+    for offset, (begin, end) in enumerate(updates):
+        world.take("model-updates", offset, {"from": begin, "to": end})
+    assert world.found() == checks
+
+
+def _held(offsets: list[int], rolled: int) -> dict[str, Any]:
+    pairs = [[offset, zlib.crc32(f"d{offset}".encode())] for offset in offsets]
+    nothing: dict[str, Any] = {topic: [] for topic in ("messages", "feedback", "actions", "dead-letters", "health")}
+    tables: dict[str, Any] = {
+        name: [] for name in ("worker_metrics", "model_quality", "raw_worker_metrics", "raw_model_quality")
+    }
+    count = len(set(offsets))
+    return {
+        **nothing,
+        **tables,
+        "decisions": [[PREFIX + "decisions", 0, pairs]],
+        "raw_1m": [[0, "p3", len(offsets), 0, 0]],
+        "rolled_1m": [[0, "p3", rolled, 0, 0]],
+        "raw_1h": [[0, "p3", len(offsets), 0, 0]],
+        "rolled_1h": [[0, "p3", len(offsets), 0, 0]],
+        "current": [count, count],
+        "decided_messages": count,
+    }
+
+
+@pytest.mark.parametrize(
+    ("offsets", "rolled", "checks"),
+    [
+        ([0, 1], 2, set()),
+        ([0], 1, {"row_missing"}),
+        ([0, 1, 1], 3, {"row_twice"}),
+        ([0, 1, 5], 3, {"row_extra"}),
+        ([0, 1], 3, {"roll_up"}),
+    ],
+)
+def test_the_verifier_says_what_is_wrong_with_rows(offsets: list[int], rolled: int, checks: set[str]) -> None:
+    expected = {"decisions": {(0, offset): zlib.crc32(f"d{offset}".encode()) for offset in range(2)}}
+    found = compare(_held(offsets, rolled), expected, {("decisions", 0): 2}, PREFIX)
+    assert {failure.check for failure in found} == checks
+
+
+def test_load_and_nemesis_are_pure_functions_of_their_seed() -> None:
+    texts: list[tuple[str, str | None]] = [("hello there, is anybody in today", "en"), ("bonjour", "fr")]
+    first, again, other = (Script(seed, 0, 4, texts) for seed in (1, 1, 2))
+    assert [first.message(n) for n in range(300)] == [again.message(n) for n in range(300)]
+    assert [first.message(n) for n in range(300)] != [other.message(n) for n in range(300)]
+    poison = sum(first.message(n).expect.startswith("dead:") for n in range(4000))
+    assert 0.03 < poison / 4000 < 0.07
+    plans = [[Nemesis(seed, 100).plan(number) for number in range(100)] for seed in (1, 1, 2)]
+    assert plans[0] == plans[1] != plans[2]
+
+
+def test_a_hundred_rounds_hold_every_fault_in_both_backends() -> None:
+    nemesis = Nemesis(3, 100)
+    for over_http in (False, True):
+        rounds = [number for http, numbers in sessions(100) if http == over_http for number in numbers]
+        kinds = {fault.kind for number in rounds for fault in nemesis.plan(number)}
+        assert kinds >= {*ANYWHERE, *(OVER_HTTP if over_http else IN_PROCESS)}
+        assert len(rounds) == 50
+    away = [fault for number in range(100) for fault in nemesis.plan(number) if fault.kind == LONG]
+    assert len(away) == 3
+    assert all(120 <= fault.what["seconds"] <= 180 for fault in away)
+
+
+def test_recovery_is_the_slowest_partition_and_says_what_else_was_down() -> None:
+    moments = {0: [1.0, 12.0], 1: [9.0, 17.5], 2: [10.5]}
+    alone = recovery("triage-1", "kill", 10.0, [0, 1], moments, [(10.0, 12.0, "triage-1")])
+    assert (alone.seconds, alone.beside) == (7.5, "")
+    beside = recovery("triage-1", "kill", 10.0, [0], moments, [(11.0, 20.0, "triage-2"), (3.0, 8.0, "broker")])
+    assert (beside.seconds, beside.beside) == (2.0, "broker, triage-2")  # the broker's return was a moment ago
+    assert recovery("triage-1", "kill", 11.0, [2], moments, []).seconds is None
+
+
+def test_the_picture_is_xml_and_shows_every_point() -> None:
+    from xml.etree import ElementTree
+
+    picture = scatter([Point(1, 2.0, "kill"), Point(2, 30.0, "a<b", True)], [Limit(15, "limit")], "t", "x", "y")
+    circles = [tag for tag in ElementTree.fromstring(picture).iter() if tag.tag.endswith("circle")]
+    assert len(circles) == 2 + 2  # points, and the legend's
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("control", ["outside", "unranged"])
+def test_a_worker_that_breaks_the_rule_is_caught(control: str, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tests.chaos", "--control", control, "--out", str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"control {control}: caught" in done.stdout
