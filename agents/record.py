@@ -55,6 +55,7 @@ class Record(GroupRole):
     """The role `record`."""
 
     name = "record"
+    may_wait = True
 
     def __init__(self, settings: Settings, health: HealthReporter) -> None:
         super().__init__(settings, health)

@@ -176,6 +176,8 @@ class ChunkApp:
     def failed(self) -> BaseException | None:
         """Why Faust gave up, if it did."""
         if not self._app.crashed:
+            if not self._stopping and self.consumer.stalled:
+                return TocsinError(f"{self.role} was given partitions, and did not begin to read them")
             return self.consumer.refused
         return self._app.crash_reason or RuntimeError("Faust stopped without a reason")
 

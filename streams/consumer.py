@@ -29,6 +29,8 @@ log = logging.getLogger("tocsin.consumer")
 POLL_BUSY_SECONDS = 0.01
 """Wait for records while some partitions are in hand: they must be asked for again soon after they come free."""
 POLL_IDLE_SECONDS = 0.25
+RESUME_SECONDS = 8.0
+"""After an assignment, until reading must have begun; it takes milliseconds."""
 FETCH_WAIT_MS = 20
 """How long the broker may wait for records. A partition that comes free joins the next fetch only: this is what it waits."""
 
@@ -120,17 +122,24 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         return None if coordinator is None else getattr(coordinator, "_pending_exception", None)
 
     async def backlog(self) -> dict[TopicPartition, tuple[int, int]]:
-        """(position, end of committed records) of every assigned partition that was fetched at least once."""
+        """(position, end of committed records) of every assigned partition."""
         return cast("dict[TopicPartition, tuple[int, int]]", await self.call_thread(self._backlog))
 
     async def _backlog(self) -> dict[TopicPartition, tuple[int, int]]:
         consumer = self._ensure_consumer()
         found = {}
+        unknown = []
         for tp in consumer.assignment():
             end = consumer.last_stable_offset(tp)
             state = consumer._subscription.subscription.assignment.state_value(tp)
             if end is not None and end >= 0 and state is not None and state.has_valid_position:
                 found[tp] = (state.position, end)
+            else:
+                unknown.append(tp)
+        # One that was never fetched since it was assigned has a lag, too; who does not see it does not see that it is stuck.
+        ends = await consumer.end_offsets(unknown) if unknown else {}
+        for tp, end in ends.items():
+            found[tp] = (await consumer.committed(tp) or 0, end)
         return found
 
 
@@ -264,6 +273,13 @@ class ChunkConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
         self.assigned_at = time.monotonic()
         self.last_chunk_at = time.monotonic()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether partitions were assigned, and Faust has not begun to read them since: two rebalances in a row may do that."""
+        if self.assigned_at is None or time.monotonic() - self.assigned_at < RESUME_SECONDS:
+            return False
+        return not self.flow_active or not self.assignment() <= self._get_active_partitions()
 
     @property
     def refused(self) -> BaseException | None:

@@ -26,6 +26,8 @@ class GroupRole:
 
     name: str
     app: ChunkApp
+    may_wait = False
+    """Whether a chunk in hand may wait for somebody else: a recorder rightly does for hours, until ClickHouse is back."""
 
     def __init__(self, settings: Settings, health: HealthReporter) -> None:
         self.settings = settings
@@ -83,8 +85,8 @@ class GroupRole:
         metrics.LAG_RECORDS.labels(self.name).set(lag)
         metrics.LAG_SECONDS.labels(self.name).set(lag_seconds)
         consumer = self.app.consumer
-        # A chunk in hand is work: a recorder may rightly wait for hours until ClickHouse is back.
-        idle = now - consumer.last_chunk_at if lag and self.ready and not consumer.in_hand else 0.0
+        waits = bool(consumer.in_hand) and self.may_wait
+        idle = now - consumer.last_chunk_at if (lag or consumer.in_hand) and self.ready and not waits else 0.0
         return {
             **counts,
             "seconds": round(elapsed, 3),

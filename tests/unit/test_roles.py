@@ -34,9 +34,12 @@ async def test_records_to_take_and_nothing_in_hand_for_long_is_stuck() -> None:
     assert figures["stuck_seconds"] >= 100
 
 
-async def test_waiting_with_a_chunk_in_hand_is_not_stuck() -> None:
-    figures = await role(5, 9, in_hand={TP}, quiet_seconds=4000).figures()
-    assert figures["stuck_seconds"] == 0
+async def test_a_chunk_in_hand_for_long_is_stuck_but_where_somebody_else_is_waited_for() -> None:
+    for end in (5, 9):
+        triage, record = (role(5, end, in_hand={TP}, quiet_seconds=4000) for _ in range(2))
+        record.may_wait = True
+        assert (await triage.figures())["stuck_seconds"] >= 4000
+        assert (await record.figures())["stuck_seconds"] == 0
 
 
 async def test_nothing_to_take_is_not_stuck_and_reads_zero() -> None:
