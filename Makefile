@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench chaos lint types format tools schemas lock clean
+.PHONY: help setup demo up test bench bench-short chaos chaos-short lint types format tools schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -31,7 +31,13 @@ test: setup tools ## all tests, on real Kafka, the real ClickHouse engine and a 
 bench: setup ## how fast, beside other ways to build it; writes docs/bench
 	$(BIN)/python -m tests.bench --out docs/bench
 
-chaos: setup tools ## everything that can die dies, 100 rounds; every record accounted for; writes docs/chaos
+bench-short: setup
+	$(BIN)/python -m tests.bench --short
+
+chaos-short: setup
+	$(BIN)/python -m tests.chaos --short --out $$(mktemp -d)
+
+chaos: setup ## everything that can die dies, 100 rounds; every record accounted for; writes docs/chaos
 	$(BIN)/python -m tests.chaos --out docs/chaos
 
 tools:

@@ -95,6 +95,11 @@ def read_message(data: bytes | None, received_ms: int) -> Incoming:
         message = _decode(data or b"")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return message_of(json_object(data), received_ms)
+    if message.attributes and any(
+        type(value) is int and value.bit_length() > 63 for value in message.attributes.values()
+    ):
+        # msgspec reads whole numbers of any size, which orjson cannot write; it reads them as floats.
+        return message_of(json_object(data), received_ms)
     return _completed(message, False, [], received_ms)
 
 

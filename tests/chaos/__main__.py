@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--control", choices=CONTROLS, default="none", help="a run whose outcome is known")
     parser.add_argument("--short", action="store_true", help="few messages and small faults, for CI")
     parser.add_argument("--backlog", type=int, metavar="N", help="instead: how a backlog of N messages is drained")
+    parser.add_argument("--keep", action="store_true", help="after a failure keep the servers' data too, not only logs")
     return parser.parse_args()
 
 

@@ -62,7 +62,8 @@ class Campaign:
             raise
         finally:
             if kept:
-                _keep_logs(folder)
+                if not self._options.keep:
+                    _keep_logs(folder)
                 print(f"logs: {folder}")
             else:
                 shutil.rmtree(folder, ignore_errors=True)

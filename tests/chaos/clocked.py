@@ -1,19 +1,25 @@
-"""A worker whose clock can be set while it runs: `python -m tests.chaos.clocked worker triage`.
+"""How the harness runs a worker: its clock can be set while it runs, and it can be asked what it is doing.
 
-The file in CHAOS_CLOCK holds the seconds by which its time is wrong (a little-endian double), read at every look at the
-clock. libfaketime would move the C library's clock too, but CPython 3.11 under it loses `time.sleep` (clock_nanosleep:
-EINVAL) and holds its own lock for seconds; Python's clock is the only one that the workers read. Monotonic time stays
-true, as it does on a machine whose clock is set. Owns: `time.time` and `time.time_ns` of this process.
-Must never: be run outside the tests.
+`python -m tests.chaos.clocked worker triage`. The file in CHAOS_CLOCK holds the seconds by which its time is wrong (a
+little-endian double), read at every look at the clock. libfaketime would move the C library's clock too, but CPython 3.11
+under it loses `time.sleep` (clock_nanosleep: EINVAL) and holds its own lock for seconds; Python's clock is the only one
+that the workers read. Monotonic time stays true, as it does on a machine whose clock is set. On SIGUSR1 the stack of each
+asyncio task and thread goes to standard error, and so into the log.
+Owns: `time.time` and `time.time_ns` of this process, SIGUSR1. Must never: be run outside the tests.
 """
 
 from __future__ import annotations
 
+import asyncio
+import faulthandler
 import mmap
 import os
+import signal
 import struct
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 _DOUBLE = struct.Struct("<d")
 
@@ -42,8 +48,19 @@ def watch_clock(path: Path) -> None:
     time.time, time.time_ns = now, now_ns
 
 
+def tell_tasks(number: int, frame: Any) -> None:
+    """Says what every task waits for."""
+    for task in list(asyncio.tasks._all_tasks):  # type: ignore[attr-defined]  # of every loop: all_tasks() asks for one
+        if not task.done():
+            task.print_stack(file=sys.stderr)
+    faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
+    sys.stderr.flush()
+
+
 if __name__ == "__main__":
-    watch_clock(Path(os.environ["CHAOS_CLOCK"]))
+    signal.signal(signal.SIGUSR1, tell_tasks)
+    if clock := os.environ.get("CHAOS_CLOCK"):
+        watch_clock(Path(clock))
     from agents.cli import main
 
     main()

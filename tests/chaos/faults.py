@@ -14,9 +14,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
 from tests.chaos.clocked import set_clock
-from tests.chaos.nemesis import Fault
+from tests.chaos.nemesis import AT_BIRTH, Fault
 from tests.chaos.stack import Stack
+from tests.chaos.worker import READY_SECONDS, NotReady, Worker
 
 
 @dataclass
@@ -77,6 +80,25 @@ class Faults:
             self.done.append(done)
             await getattr(self, f"_{fault.kind}")(names, fault.what, done)
             done.ended = time.time()
+
+    async def at_birth(self, workers: list[Worker]) -> None:
+        """Kills triage workers the moment that anything stands in `decisions`, whether or not it is committed.
+
+        Raises:
+            NotReady: nothing came.
+        """
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._stack.kafka.address)
+        await consumer.start()
+        try:
+            places = [TopicPartition(f"{self._stack.prefix}decisions", at) for at in range(self._stack.partitions)]
+            deadline = time.monotonic() + READY_SECONDS
+            while not any((await consumer.end_offsets(places)).values()):
+                if time.monotonic() > deadline:
+                    raise NotReady(f"no decision within {READY_SECONDS:g} s: {workers[0].tail()}")
+        finally:
+            at = min(worker.signal(signal.SIGKILL) for worker in workers)
+            await consumer.stop()
+        self.done.append(Done(AT_BIRTH, at, at, {"workers": [worker.name for worker in workers]}))
 
     @asynccontextmanager
     async def _disturbing(self, name: str) -> AsyncIterator[None]:

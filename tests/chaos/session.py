@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from tests.chaos.faults import Done, Faults
+from tests.chaos import opinion
+from tests.chaos.faults import Faults
 from tests.chaos.load import Load
-from tests.chaos.nemesis import AT_BIRTH, Fault
+from tests.chaos.nemesis import Fault
 from tests.chaos.outcome import Round
 from tests.chaos.reading import RECORDED, NotReached, Reader, committed
 from tests.chaos.rows import compare
@@ -26,7 +25,7 @@ from tests.chaos.script import Script
 from tests.chaos.stack import JUST_THAWED, Kafka, Stack
 from tests.chaos.timing import RECOVERY_SECONDS, recovery
 from tests.chaos.verifier import Accounts, Failure
-from tests.chaos.worker import STOP_SECONDS, NotReady, Worker
+from tests.chaos.worker import STOP_SECONDS, NotReady
 
 PARTITIONS = 4
 START_SECONDS = 10.0
@@ -93,7 +92,7 @@ class Session:
         for worker in workers:
             await worker.start()
         if at_birth:
-            await self._kill_at_birth(workers)
+            await self.faults.at_birth(workers)
         while not self.accounts.moments:
             if time.time() > begun + DRAIN_SECONDS:
                 raise NotReady(f"no decision within {DRAIN_SECONDS:g} s: {workers[0].tail()}")
@@ -104,21 +103,6 @@ class Session:
         for worker in self.stack.workers.values():
             await worker.until_ready()
         return None if at_birth else round(first, 2)
-
-    async def _kill_at_birth(self, workers: list[Worker]) -> None:
-        """The moment that anything stands in `decisions`, whether or not it is committed."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._kafka.address)
-        await consumer.start()
-        try:
-            places = [TopicPartition(f"{self.prefix}decisions", number) for number in range(PARTITIONS)]
-            deadline = time.monotonic() + DRAIN_SECONDS
-            while not any((await consumer.end_offsets(places)).values()):
-                if time.monotonic() > deadline:
-                    raise NotReady(f"no decision within {DRAIN_SECONDS:g} s: {workers[0].tail()}")
-        finally:
-            at = min(worker.signal(signal.SIGKILL) for worker in workers)
-            self.faults.done.append(Done(AT_BIRTH, at, at, {"workers": [worker.name for worker in workers]}))
-            await consumer.stop()
 
     async def round(self, number: int, messages: int, plan: list[Fault], *, last: bool, leisure: float = 0.0) -> Round:
         """Load and faults, heal, drain, account.
@@ -176,11 +160,25 @@ class Session:
             if left < least:
                 least, since = left, time.monotonic()
             await asyncio.sleep(0.1)
-        said = f"{waiting} records wait: {self.accounts.awaited()}; the recorder is behind by {behind}"
-        tails = {name: worker.tail(600) for name, worker in self.stack.workers.items()}
-        one.failures.append(Failure("not_drained", f"round {one.number + 1}", f"{said}; {tails}"))
+        one.failures.append(Failure("not_drained", f"round {one.number + 1}", await self._told(waiting, behind)))
         one.failures += self.accounts.account()
         return False
+
+    async def _told(self, waiting: int, behind: dict[str, int]) -> str:
+        """What there is to say of a drain that does not end; the workers write what they are doing into their logs."""
+        for worker in self.stack.workers.values():
+            if self.stack.told_by_signal(worker.name):
+                worker.signal(signal.SIGUSR1)
+        groups = {
+            role: sorted((await committed(self._kafka.address, self.prefix + role, self.prefix)).items())
+            for role in ("triage", "learn")
+        }
+        topic, places = self.prefix + "decisions", self.accounts.undecided()[:20]
+        seen = await asyncio.to_thread(opinion.of_places, self._kafka.address, topic, places) if places else []
+        return (
+            f"{waiting} records wait: {self.accounts.awaited()}; the recorder is behind by {behind}; another client: {seen}; "
+            f"groups stand at {groups}"
+        )
 
     async def _behind(self) -> dict[str, int]:
         """Records that were read here and that the recorder has not committed, by topic and partition."""

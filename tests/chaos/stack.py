@@ -163,7 +163,7 @@ class Stack:
         self.ends: list[Ended] = []
         self.stops: list[Stopped] = []
         self.clocks: dict[str, Path] = {}
-        self._partitions = partitions
+        self.partitions = partitions
         self._variants = variants
         self._thawed: dict[str, float] = {}
 
@@ -173,7 +173,7 @@ class Stack:
             **{name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")},
             "TOCSIN_KAFKA": self.kafka.address,
             "TOCSIN_TOPIC_PREFIX": self.prefix,
-            "TOCSIN_PARTITIONS": str(self._partitions),
+            "TOCSIN_PARTITIONS": str(self.partitions),
             "TOCSIN_CLICKHOUSE": self.clickhouse.url,
             "TOCSIN_DATA": str(self.folder),
             "TOCSIN_LOG_FORMAT": "json",
@@ -201,7 +201,7 @@ class Stack:
         consumer = AIOKafkaConsumer(bootstrap_servers=self.kafka.address, isolation_level="read_committed")
         await consumer.start()
         try:
-            places = [TopicPartition(self.prefix + name, at) for name in topics for at in range(self._partitions)]
+            places = [TopicPartition(self.prefix + name, at) for name in topics for at in range(self.partitions)]
             found = await consumer.end_offsets(places)
             return {(tp.topic[len(self.prefix) :], tp.partition): end for tp, end in found.items()}
         finally:
@@ -210,15 +210,18 @@ class Stack:
     def worker(self, name: str, role: str, *, clock: bool = False, **more: str) -> Worker:
         """A worker of the session, not started; with `clock`, one whose time can be set."""
         environment = {**self.environment(), **more}
-        module = self._variants.get(role, "agents.cli")
         if clock:
             self.clocks[name] = self.folder / f"{name}.clock"
             set_clock(self.clocks[name], 0.0)
             environment["CHAOS_CLOCK"] = str(self.clocks[name])
-            module = self._variants.get(role, "tests.chaos.clocked")
+        module = self._variants.get(role, "tests.chaos.clocked")
         entry = [module, "worker", role]
         self.workers[name] = Worker(name, entry, environment, self.folder, self.ends.append)
         return self.workers[name]
+
+    def told_by_signal(self, name: str) -> bool:
+        """Whether SIGUSR1 makes a worker tell its tasks; a variant's would end by it."""
+        return name.split("-")[0] not in self._variants
 
     def thaw(self, name: str) -> None:
         """Wakes a frozen worker; remembered, for it may have been fenced meanwhile and know nothing of it yet."""

@@ -84,7 +84,7 @@ class Accounts:
                 self._alert(name, record)
 
     def _fail(self, check: str, where: str, evidence: str = "") -> None:
-        self._failures.setdefault((check, where), Failure(check, where, evidence[:600]))
+        self._failures.setdefault((check, where), Failure(check, where, evidence[:2000]))
 
     def _row(self, name: str, record: Any, identity: str) -> None:
         self.rows.setdefault(name, {})[record.partition, record.offset] = zlib.crc32(identity.encode())
@@ -170,6 +170,10 @@ class Accounts:
         places = [f"{entry.topic}/{entry.partition} offset {entry.offset} unread" for entry in self._unread()]
         places += [f"messages/{place[0]} offset {place[1]} {expect}" for expect, place, _ in self._open()]
         return (places + self.learned.waiting())[:most]
+
+    def undecided(self) -> list[Place]:
+        """Partition and offset of the messages that should have a decision and have none."""
+        return [place for expect, place, _ in self._open() if expect == "decided"]
 
     def counts(self) -> dict[str, int]:
         """Records that stand in the accounts, by topic; poison among the messages too."""
