@@ -154,6 +154,8 @@ class Triage(GroupRole):
                     await self._turns.give_way(len(records) - at)
                     until, begun = time.perf_counter() + SLICE_SECONDS, time.thread_time()
             metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
+        if chunk.generation != self.app.consumer.generation:
+            return  # a rebalance came meanwhile: whoever owns the partition now, reads this again
         async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
             await outputs.send(producer)
         self._next[chunk.tp] = chunk.next_offset

@@ -91,10 +91,33 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
-        with fetcher._subscriptions.fetch_context():
+        subscriptions = fetcher._subscriptions
+        if subscriptions.reassignment_in_progress:
+            return {}
+        assignment = subscriptions.subscription.assignment
+        with subscriptions.fetch_context():
             records = await fetcher.fetched_records(partitions, timeout=timeout, max_records=max_records)
+            if subscriptions.subscription.assignment is not assignment:
+                # A rebalance came and went meanwhile: these are records of the new assignment, which the agent does not
+                # know yet and would throw away, while the position stands behind them already.
+                for tp, batch in records.items():
+                    consumer.seek(tp, batch[0].offset)
+                return {}
             # The position passes transaction markers, so that a lag of nothing reads zero.
             return {tp: Fetched(batch, await consumer.position(tp)) for tp, batch in records.items()}
+
+    async def give_back(self, fetched: dict[TP, Fetched], taken: set[TopicPartition]) -> None:
+        """Reads records again that were fetched and handed to nobody, where the position still stands behind them."""
+        await self.call_thread(self._give_back, fetched, set(taken))
+
+    async def _give_back(self, fetched: dict[TP, Fetched], taken: set[TopicPartition]) -> None:
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return
+        for tp, batch in fetched.items():
+            state = subscription.assignment.state_value(tp) if tp in subscription.assignment.tps else None
+            if tp not in taken and state is not None and state.has_valid_position and state.position == batch.position:
+                self._ensure_consumer().seek(tp, batch.records[0].offset)
 
     async def committed(self, tp: TopicPartition) -> tuple[int | None, str]:
         """The group's offset and its metadata."""
@@ -190,7 +213,10 @@ class ChunkConsumer(driver.Consumer):
         fetched = await self._thread.fetch(free, wait, self.max_records)
         for tp, batch in fetched.items():
             if generation != self.generation or not self.flow_active or self.should_stop:
-                return  # a rebalance came between: whoever owns the partition then reads it from its committed offset
+                # A rebalance came between: whoever owns a partition now reads it from its committed offset. Where that is
+                # this reader, and it stands behind these records already, they are given back.
+                await self._thread.give_back(fetched, self.busy)
+                return
             self.busy.add(tp)
             chunk = Chunk(tp, batch.records, batch.position, self.topic_ids.get(tp.topic, ""), generation)
             yield tp, self._chunk_message(tp, chunk)
