@@ -138,8 +138,8 @@ def test_prometheus_asks_every_worker_with_the_token(tmp_path: Path) -> None:
     service = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]["prometheus"]
     assert service["entrypoint"] == ["/bin/sh", "-ec"]
     (script,) = service["command"]
-    script = script.replace("$$", "$").replace("/etc/prometheus", str(ROOT / "deploy/prometheus"))
-    script = script.replace("/tmp/", f"{tmp_path}/").replace("exec /bin/prometheus", "exec echo")
+    script = script.replace("$$", "$").replace("/tmp/", f"{tmp_path}/").replace("exec /bin/prometheus", "exec echo")
+    script = script.replace("/etc/prometheus", str(ROOT / "deploy/prometheus"))  # last: a checkout may stand in /tmp
     environment = {**os.environ, "METRICS_TOKEN": "a-token-of-the-test"}
     done = subprocess.run(["/bin/sh", "-ec", script], env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
