@@ -128,6 +128,10 @@ class ChunkApp:
             started = time.perf_counter()
             rest: float | None = None
             try:
+                if missing := await self.consumer.missing(chunk):
+                    leave(
+                        f"{self.role} was handed {chunk.tp} from {chunk.first} on, and not {missing} offsets before it"
+                    )
                 rest = await self._handle(chunk)
             except asyncio.CancelledError:
                 raise
@@ -144,6 +148,7 @@ class ChunkApp:
         """Runs the role's own hook; leaves the process where it fails."""
         try:
             await self._hooks.assigned(partitions, generation)
+            await self.consumer.expect(partitions)
         except Exception as error:
             leave(f"{self.role} cannot take {len(partitions)} partitions: {error}", error)
         metrics.REBALANCES.labels(self.role).inc()

@@ -22,6 +22,8 @@ class Chunk:
         next_offset: where the reader stands behind the chunk; past transaction markers, so it may be more than the
             last record's offset plus one.
         generation: the assignment it was read under; a chunk of an older one must not be begun.
+        begin: where reading began: from there to the first record nothing was found but transaction markers. None where
+            it is not known.
         topic_id: Kafka's id of the topic, which changes when a topic of the same name is made anew.
     """
 
@@ -30,6 +32,7 @@ class Chunk:
     next_offset: int
     topic_id: str = ""
     generation: int = 0
+    begin: int | None = None
 
     @property
     def first(self) -> int:

@@ -13,15 +13,12 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Protocol, cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import ConsumerStoppedError
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.chunks import Chunk
-from streams.kafka import client_options
+from streams.fetching import ChunkThread
 from streams.settings import Settings
 
 log = logging.getLogger("tocsin.consumer")
@@ -31,8 +28,6 @@ POLL_BUSY_SECONDS = 0.01
 POLL_IDLE_SECONDS = 0.25
 RESUME_SECONDS = 8.0
 """After an assignment, until reading must have begun; it takes milliseconds."""
-FETCH_WAIT_MS = 20
-"""How long the broker may wait for records. A partition that comes free joins the next fetch only: this is what it waits."""
 
 
 class Hooks(Protocol):
@@ -43,127 +38,6 @@ class Hooks(Protocol):
 
     async def revoked(self, partitions: set[TopicPartition]) -> None:
         """After the chunks in hand are finished, or the time for it is over."""
-
-
-class Fetched:
-    """Records of one partition, and where the reader stands behind them."""
-
-    __slots__ = ("position", "records")
-
-    def __init__(self, records: list[Any], position: int) -> None:
-        self.records = records
-        self.position = position
-
-
-class ChunkThread(driver.AIOKafkaConsumerThread):
-    """The aiokafka consumer in its own thread, so that heartbeats go on while messages are judged."""
-
-    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        # Faust would read uncommitted records, and wait 1.5 s a fetch, whatever its settings say.
-        consumer = cast("ChunkConsumer", self.consumer)
-        settings = consumer.settings
-        self._assignor = RoundRobinPartitionAssignor
-        return AIOKafkaConsumer(
-            **client_options(settings),
-            group_id=self.app.conf.id,
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            max_poll_records=consumer.max_records,
-            max_poll_interval_ms=300_000,
-            max_partition_fetch_bytes=consumer.max_bytes,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            session_timeout_ms=int(settings.session_timeout * 1000),
-            heartbeat_interval_ms=int(settings.session_timeout * 1000 / 6),
-            rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),
-            request_timeout_ms=max(10_000, int(settings.rebalance_timeout * 1000) + 5_000),
-        )
-
-    async def fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
-        """Records of these partitions (never an empty set: to aiokafka that means all of them)."""
-        return cast("dict[TP, Fetched]", await self.call_thread(self._fetch, partitions, timeout, max_records))
-
-    async def _fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
-        if not self.consumer.flow_active:
-            return {}
-        consumer = self._ensure_consumer()
-        fetcher = consumer._fetcher
-        if consumer._closed or fetcher._closed:
-            raise ConsumerStoppedError
-        subscriptions = fetcher._subscriptions
-        if subscriptions.reassignment_in_progress:
-            return {}
-        assignment = subscriptions.subscription.assignment
-        with subscriptions.fetch_context():
-            records = await fetcher.fetched_records(partitions, timeout=timeout, max_records=max_records)
-            if subscriptions.subscription.assignment is not assignment:
-                # A rebalance came and went meanwhile: these are records of the new assignment, which the agent does not
-                # know yet and would throw away, while the position stands behind them already.
-                for tp, batch in records.items():
-                    consumer.seek(tp, batch[0].offset)
-                return {}
-            # The position passes transaction markers, so that a lag of nothing reads zero.
-            return {tp: Fetched(batch, await consumer.position(tp)) for tp, batch in records.items()}
-
-    async def give_back(self, fetched: dict[TP, Fetched], taken: set[TopicPartition]) -> None:
-        """Reads records again that were fetched and handed to nobody, where the position still stands behind them."""
-        await self.call_thread(self._give_back, fetched, set(taken))
-
-    async def _give_back(self, fetched: dict[TP, Fetched], taken: set[TopicPartition]) -> None:
-        subscription = self._ensure_consumer()._subscription.subscription
-        if subscription is None or subscription.assignment is None:
-            return
-        for tp, batch in fetched.items():
-            state = subscription.assignment.state_value(tp) if tp in subscription.assignment.tps else None
-            if tp not in taken and state is not None and state.has_valid_position and state.position == batch.position:
-                self._ensure_consumer().seek(tp, batch.records[0].offset)
-
-    async def committed(self, tp: TopicPartition) -> tuple[int | None, str]:
-        """The group's offset and its metadata."""
-        return cast("tuple[int | None, str]", await self.call_thread(self._committed, tp))
-
-    async def _committed(self, tp: TopicPartition) -> tuple[int | None, str]:
-        # Consumer.committed() drops the metadata; the coordinator that it asks returns both.
-        found = await self._ensure_consumer()._coordinator.fetch_committed_offsets([tp])
-        entry = found.get(tp)
-        if entry is None or entry.offset < 0:
-            return None, ""
-        return entry.offset, entry.metadata
-
-    async def commit_offset(self, tp: TopicPartition, offset: int, metadata: str) -> None:
-        """Commits within the group's generation.
-
-        Raises:
-            KafkaError: not the owner any more, or the coordinator is away.
-        """
-        await self.call_thread(self._ensure_consumer().commit, {tp: OffsetAndMetadata(offset, metadata)})
-
-    def refused(self) -> BaseException | None:
-        """What the group's coordinator refused for good; aiokafka keeps it for a poll that Faust never makes."""
-        coordinator = None if self._consumer is None else getattr(self._consumer, "_coordinator", None)
-        return None if coordinator is None else getattr(coordinator, "_pending_exception", None)
-
-    async def backlog(self) -> dict[TopicPartition, tuple[int, int]]:
-        """(position, end of committed records) of every assigned partition."""
-        return cast("dict[TopicPartition, tuple[int, int]]", await self.call_thread(self._backlog))
-
-    async def _backlog(self) -> dict[TopicPartition, tuple[int, int]]:
-        consumer = self._ensure_consumer()
-        found = {}
-        unknown = []
-        for tp in consumer.assignment():
-            end = consumer.last_stable_offset(tp)
-            state = consumer._subscription.subscription.assignment.state_value(tp)
-            if end is not None and end >= 0 and state is not None and state.has_valid_position:
-                found[tp] = (state.position, end)
-            else:
-                unknown.append(tp)
-        # One that was never fetched since it was assigned has a lag, too; who does not see it does not see that it is stuck.
-        ends = await consumer.end_offsets(unknown) if unknown else {}
-        for tp, end in ends.items():
-            found[tp] = (await consumer.committed(tp) or 0, end)
-        return found
 
 
 class ChunkConsumer(driver.Consumer):
@@ -187,6 +61,7 @@ class ChunkConsumer(driver.Consumer):
         self.busy: set[TopicPartition] = set()
         self.in_hand: set[TopicPartition] = set()
         self.resting: dict[TopicPartition, float] = {}
+        self._ended: dict[TopicPartition, int] = {}
         self.generation = 0
         self.assigned_at: float | None = None
         self.last_chunk_at = time.monotonic()
@@ -218,7 +93,7 @@ class ChunkConsumer(driver.Consumer):
                 await self._thread.give_back(fetched, self.busy)
                 return
             self.busy.add(tp)
-            chunk = Chunk(tp, batch.records, batch.position, self.topic_ids.get(tp.topic, ""), generation)
+            chunk = Chunk(tp, batch.records, batch.position, self.topic_ids.get(tp.topic, ""), generation, batch.begin)
             yield tp, self._chunk_message(tp, chunk)
 
     def _chunk_message(self, tp: TopicPartition, chunk: Chunk) -> ConsumerMessage:
@@ -246,12 +121,31 @@ class ChunkConsumer(driver.Consumer):
         self.last_chunk_at = time.monotonic()
         return True
 
+    async def expect(self, partitions: set[TopicPartition]) -> None:
+        """Notes where the group has read to; the first chunk of a partition begins there."""
+        self._ended = {tp: entry.offset for tp, entry in (await self._thread.committed(partitions)).items()}
+
+    async def missing(self, chunk: Chunk) -> int:
+        """How many offsets before a chunk were never handed out, though Kafka has them: a hole in what is read.
+
+        Faust and aiokafka each keep a position of their own, and rebalances that overlap have set one past what the other
+        had handed over. Nobody would notice: the offset committed next covers the hole.
+        """
+        ended = self._ended.get(chunk.tp)
+        if chunk.first <= (ended or 0):
+            return 0
+        kept = await self._thread.first(chunk.tp)
+        if ended is not None and kept > ended:
+            log.error("%s: Kafka removed offsets %d to %d before they were read", chunk.tp, ended, kept - 1)
+        return max((chunk.begin or 0) - max(ended or 0, kept), 0)
+
     def done(self, chunk: Chunk, rest: float = 0.0) -> None:
         """The agent has finished a chunk; its partition may be read again after `rest` seconds."""
         if rest > 0:
             self.resting[chunk.tp] = time.monotonic() + rest
         if chunk.generation == self.generation:
             self.busy.discard(chunk.tp)
+            self._ended[chunk.tp] = chunk.next_offset
         self.in_hand.discard(chunk.tp)
         if not self.in_hand:
             self._idle.set()
@@ -316,7 +210,8 @@ class ChunkConsumer(driver.Consumer):
 
     async def committed(self, tp: TopicPartition) -> tuple[int | None, str]:
         """The group's offset of a partition (None: never committed) and the metadata committed with it."""
-        return await self._thread.committed(tp)
+        entry = (await self._thread.committed([tp])).get(tp)
+        return (None, "") if entry is None else (entry.offset, entry.metadata)
 
     async def commit_offset(self, tp: TopicPartition, offset: int, metadata: str = "") -> None:
         """Commits one offset, fenced by the group's generation; raises KafkaError where it was not taken."""

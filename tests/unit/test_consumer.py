@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from aiokafka.consumer.subscription_state import Assignment, Subscription
+from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
+from streams.chunks import Chunk
 from streams.consumer import RESUME_SECONDS, ChunkConsumer
+from streams.fetching import ChunkThread, Fetched
 
 FIRST, SECOND = TP("messages", 0), TP("messages", 1)
 
@@ -42,3 +49,86 @@ def test_partitions_assigned_and_not_read_are_a_stall(
     since: float | None, flow: bool, active: set[TP], stalled: bool
 ) -> None:
     assert Assigned(since, flow, active).stalled is stalled
+
+
+class Reading(ChunkThread):
+    """The thread's reader where a rebalance comes and goes while records are fetched."""
+
+    def __init__(self, meanwhile: Callable[[Subscription], None] = lambda _: None) -> None:
+        self.subscription = Subscription({FIRST.topic})
+        self.subscription._assign({FIRST})
+        self._seek(0)
+        self.consumer = cast("Any", SimpleNamespace(flow_active=True))
+        fetcher = SimpleNamespace(
+            _closed=False,
+            _subscriptions=SimpleNamespace(
+                reassignment_in_progress=False, subscription=self.subscription, fetch_context=nullcontext
+            ),
+            fetched_records=self._fetched_records,
+        )
+        self._client = SimpleNamespace(
+            _closed=False, _fetcher=fetcher, _subscription=fetcher._subscriptions, position=self._position
+        )
+        self._client.seek = lambda tp, offset: self._assignment.state_value(tp).seek(offset)
+        self._meanwhile = meanwhile
+
+    @property
+    def _assignment(self) -> Assignment:
+        return cast("Assignment", self.subscription.assignment)
+
+    def _seek(self, offset: int) -> None:
+        self._assignment.state_value(FIRST).seek(offset)
+
+    def _ensure_consumer(self) -> Any:
+        return self._client
+
+    async def _position(self, tp: TP) -> int:
+        return cast("int", self._assignment.state_value(tp).position)
+
+    async def _fetched_records(self, partitions: set[TP], **_: Any) -> dict[TP, list[Any]]:
+        self._meanwhile(self.subscription)
+        at = await self._position(FIRST)
+        self._seek(at + 2)
+        return {FIRST: [record(at), record(at + 1)]}
+
+    async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        return await fun(*args, **kwargs)
+
+
+def record(offset: int) -> Any:
+    """A record at an offset."""
+    return ConsumerRecord(FIRST.topic, 0, offset, 0, 0, b"k", b"v", None, 1, 1, ())
+
+
+def reassigned(subscription: Subscription) -> None:
+    """The same partitions anew, and Faust has sought where the group committed."""
+    subscription._assign({FIRST})
+    cast("Assignment", subscription.assignment).state_value(FIRST).seek(0)
+
+
+async def test_records_of_an_assignment_that_came_while_they_were_fetched_are_read_again() -> None:
+    thread = Reading(reassigned)
+    assert await thread.fetch({FIRST}, 1.0, 10) == {}
+    assert await thread._position(FIRST) == 0
+
+
+async def test_records_handed_to_nobody_are_read_again_where_the_reader_still_stands_behind_them() -> None:
+    thread = Reading()
+    fetched = await thread.fetch({FIRST}, 1.0, 10)
+    assert fetched == {FIRST: Fetched([record(0), record(1)], 0, 2)}
+    await thread.give_back(fetched, set())
+    assert await thread._position(FIRST) == 0
+    again = await thread.fetch({FIRST}, 1.0, 10)
+    await thread.give_back(again, {FIRST})  # these the agent has
+    assert await thread._position(FIRST) == 2
+    thread._seek(7)  # a rebalance has set it since
+    await thread.give_back(again, set())
+    assert await thread._position(FIRST) == 7
+
+
+async def test_a_chunk_read_before_a_rebalance_is_not_begun_after_it() -> None:
+    consumer = Assigned(None, True, {FIRST})
+    consumer.generation, consumer.in_hand = 4, set()
+    chunk = Chunk(FIRST, [record(0)], 1, generation=3)
+    assert consumer.take(chunk) is False
+    assert consumer.in_hand == set()

@@ -1,0 +1,169 @@
+"""The consumer's other half: aiokafka in a thread of its own, what it fetched, and where it stands.
+
+Owns: positions. aiokafka moves one when it hands records over, not when they are finished, and Faust starts each
+assignment at the committed offset; whatever lies between is read again or known to be empty.
+Must never: decide which partition is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import ConsumerStoppedError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.kafka import client_options
+
+if TYPE_CHECKING:
+    from streams.consumer import ChunkConsumer
+
+FETCH_WAIT_MS = 20
+"""How long the broker may wait for records. A partition that comes free joins the next fetch only: this is what it waits."""
+
+
+@dataclass(slots=True)
+class Fetched:
+    """Records of one partition; where the reader stood before them, and stands behind them."""
+
+    records: list[Any]
+    begin: int | None
+    position: int
+
+
+class ChunkThread(driver.AIOKafkaConsumerThread):
+    """The aiokafka consumer in its own thread, so that heartbeats go on while messages are judged."""
+
+    _empty: tuple[Any, dict[TP, tuple[int | None, int]]] = (None, {})
+    """Of an assignment: what was read behind the last record of a partition and held none, such as transaction markers."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        # Faust would read uncommitted records, and wait 1.5 s a fetch, whatever its settings say.
+        consumer = cast("ChunkConsumer", self.consumer)
+        settings = consumer.settings
+        self._assignor = RoundRobinPartitionAssignor
+        return AIOKafkaConsumer(
+            **client_options(settings),
+            group_id=self.app.conf.id,
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_records=consumer.max_records,
+            max_poll_interval_ms=300_000,
+            max_partition_fetch_bytes=consumer.max_bytes,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            session_timeout_ms=int(settings.session_timeout * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout * 1000 / 6),
+            rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),
+            request_timeout_ms=max(10_000, int(settings.rebalance_timeout * 1000) + 5_000),
+        )
+
+    async def fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
+        """Records of these partitions (never an empty set: to aiokafka that means all of them)."""
+        return cast("dict[TP, Fetched]", await self.call_thread(self._fetch, partitions, timeout, max_records))
+
+    async def _fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
+        if not self.consumer.flow_active:
+            return {}
+        consumer = self._ensure_consumer()
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        subscriptions = fetcher._subscriptions
+        if subscriptions.reassignment_in_progress:
+            return {}
+        assignment = subscriptions.subscription.assignment
+        if self._empty[0] is not assignment:
+            self._empty = (assignment, {})
+        begins = {tp: self._begin(tp) for tp in partitions & assignment.tps}
+        with subscriptions.fetch_context():
+            records = await fetcher.fetched_records(partitions, timeout=timeout, max_records=max_records)
+            if subscriptions.subscription.assignment is not assignment:
+                # A rebalance came and went meanwhile: these are records of the new assignment, which the agent does not
+                # know yet and would throw away, while the position stands behind them already.
+                for tp, batch in records.items():
+                    consumer.seek(tp, batch[0].offset)
+                return {}
+            for tp, begin in begins.items():
+                if tp not in records and (position := self._stands(tp)) is not None:
+                    self._empty[1][tp] = (begin, position)
+            # The position passes transaction markers, so that a lag of nothing reads zero.
+            return {tp: Fetched(batch, begins[tp], await consumer.position(tp)) for tp, batch in records.items()}
+
+    def _stands(self, tp: TP) -> int | None:
+        state = self._empty[0].state_value(tp)
+        return cast("int", state.position) if state is not None and state.has_valid_position else None
+
+    def _begin(self, tp: TP) -> int | None:
+        """Where reading began: before what was read since the last record and held none, if nobody sought elsewhere since."""
+        stands = self._stands(tp)
+        begin, end = self._empty[1].pop(tp, (stands, stands))
+        return begin if end == stands else stands
+
+    async def first(self, tp: TP) -> int:
+        """The oldest offset that Kafka still has."""
+        found = await self.call_thread(self._ensure_consumer().beginning_offsets, [tp])
+        return cast("int", found[tp])
+
+    async def give_back(self, fetched: dict[TP, Fetched], taken: set[TopicPartition]) -> None:
+        """Reads records again that were fetched and handed to nobody, where the position still stands behind them."""
+        await self.call_thread(self._give_back, fetched, set(taken))
+
+    async def _give_back(self, fetched: dict[TP, Fetched], taken: set[TopicPartition]) -> None:
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return
+        for tp, batch in fetched.items():
+            state = subscription.assignment.state_value(tp) if tp in subscription.assignment.tps else None
+            if tp not in taken and state is not None and state.has_valid_position and state.position == batch.position:
+                self._ensure_consumer().seek(tp, batch.records[0].offset)
+
+    async def committed(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        """The group's offsets and their metadata, of those partitions that have one."""
+        found = await self.call_thread(self._committed, list(tps))
+        return cast("dict[TopicPartition, OffsetAndMetadata]", found)
+
+    async def _committed(self, tps: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        # Consumer.committed() drops the metadata; the coordinator that it asks returns both.
+        found = await self._ensure_consumer()._coordinator.fetch_committed_offsets(tps) if tps else {}
+        return {tp: entry for tp, entry in found.items() if entry.offset >= 0}
+
+    async def commit_offset(self, tp: TopicPartition, offset: int, metadata: str) -> None:
+        """Commits within the group's generation.
+
+        Raises:
+            KafkaError: not the owner any more, or the coordinator is away.
+        """
+        await self.call_thread(self._ensure_consumer().commit, {tp: OffsetAndMetadata(offset, metadata)})
+
+    def refused(self) -> BaseException | None:
+        """What the group's coordinator refused for good; aiokafka keeps it for a poll that Faust never makes."""
+        coordinator = None if self._consumer is None else getattr(self._consumer, "_coordinator", None)
+        return None if coordinator is None else getattr(coordinator, "_pending_exception", None)
+
+    async def backlog(self) -> dict[TopicPartition, tuple[int, int]]:
+        """(position, end of committed records) of every assigned partition."""
+        return cast("dict[TopicPartition, tuple[int, int]]", await self.call_thread(self._backlog))
+
+    async def _backlog(self) -> dict[TopicPartition, tuple[int, int]]:
+        consumer = self._ensure_consumer()
+        found = {}
+        unknown = []
+        for tp in consumer.assignment():
+            end = consumer.last_stable_offset(tp)
+            state = consumer._subscription.subscription.assignment.state_value(tp)
+            if end is not None and end >= 0 and state is not None and state.has_valid_position:
+                found[tp] = (state.position, end)
+            else:
+                unknown.append(tp)
+        # One that was never fetched since it was assigned has a lag, too; who does not see it does not see that it is stuck.
+        ends = await consumer.end_offsets(unknown) if unknown else {}
+        for tp, end in ends.items():
+            found[tp] = (await consumer.committed(tp) or 0, end)
+        return found
