@@ -53,6 +53,8 @@ def label_of(value: Any, head: str) -> str | None:
     if isinstance(value, dict):
         raise ValueError(f"{quoted(value)}: must be a string, a number, true, false, or a list of strings")
     if isinstance(value, list):
+        if any(isinstance(each, list | dict) for each in value):
+            raise ValueError("a list within a list, or an object: must be a list of strings")
         value = "+".join(sorted(str(each) for each in value))
     label = ("no", "yes")[value] if isinstance(value, bool) else str(value)
     if head in BINARY_HEADS:

@@ -103,7 +103,10 @@ class HealthServer:
             if not known:
                 answer("401 Unauthorized", [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
                 return [b"/metrics needs TOCSIN_HTTP_TOKEN as a bearer token\n"]
-            body: Iterable[bytes] = self._metrics(environ, answer)
+            try:
+                body: Iterable[bytes] = self._metrics(environ, answer)
+            except (TypeError, ValueError):  # prometheus_client, of an Accept whose version is no number
+                body = self._metrics({**environ, "HTTP_ACCEPT": ""}, answer)
             return body
         probe = self._probes.get(path)
         if probe is None:

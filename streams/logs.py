@@ -58,6 +58,36 @@ def _told_anyway(record: logging.LogRecord) -> bool:
     return not (record.name == "aiokafka" and str(record.msg).startswith('Unable connect to "%s:%s"'))
 
 
+class Flood(logging.Filter):
+    """Lets few of the same lines of a library through: one that retries every 5 ms would write megabytes a minute.
+
+    The same: one logger, level and text before its arguments. Our own lines (`tocsin.*`) always pass.
+    """
+
+    LINES = 3
+    SECONDS = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """The first lines of every ten seconds; the next one that passes says how many did not."""
+        if record.name.startswith("tocsin"):
+            return True
+        same = (record.name, record.levelno, str(record.msg))
+        begun, count = self._seen.get(same, (record.created, 0))
+        if record.created - begun >= self.SECONDS:
+            left_out = count - self.LINES
+            if left_out > 0:
+                record.msg, record.args = f"{record.getMessage()} (and {left_out} like it before)", None
+            begun, count = record.created, 0
+        if len(self._seen) >= 1_000:  # texts made with their arguments in them
+            self._seen.clear()
+        self._seen[same] = (begun, count + 1)
+        return count < self.LINES
+
+
 class Discreet(logging.Formatter):
     """Another formatter's lines without any secret of ours: the last door, for what a library's own text may hold.
 
@@ -99,6 +129,7 @@ def configure(settings: Settings) -> None:
     discreet = Discreet(formatter, secret_values(settings))
     handler.setFormatter(discreet)
     handler.addFilter(_told_anyway)
+    handler.addFilter(Flood())
     sys.excepthook = discreet.uncaught
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -83,6 +83,8 @@ class Guard:
             raise
         except web.HTTPException as error:
             return refusal(error.status, f"{request.method} {request.path[:200]}: {error.reason}")
+        except web.RequestPayloadError:
+            return refusal(400, "the body is not packed as Content-Encoding says")
         except (ConnectionResetError, TimeoutError):
             raise
         except Exception:
@@ -101,7 +103,7 @@ class Guard:
         if request.method in ("GET", "HEAD"):
             return None
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower() and not self._doors.is_public(origin):
+        if origin is not None and _place(origin) != host.lower() and not self._doors.is_public(origin):
             return refusal(
                 403,
                 "requests from other sites are refused: Origin is not this console's; behind a proxy, set "
@@ -154,6 +156,14 @@ class Guard:
         if name in ("localhost", self._host) or name in self._doors.public_names:
             return True
         return _address(name, "is_loopback") or (not self._local and _address(name))
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an Origin header; None where it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _address(name: str, kind: str | None = None) -> bool:

@@ -24,6 +24,7 @@ WORDS = {
         "token": "Token",
         "enter": "Sign in",
         "wrong": "This token is not right.",
+        "unreadable": "The form could not be read. Please try again.",
         "stale": "The page was open for too long. Please try again.",
         "wait": "Too many wrong tries. Please wait {0} seconds.",
         "other": "fr",
@@ -35,6 +36,7 @@ WORDS = {
         "token": "Jeton",
         "enter": "Se connecter",
         "wrong": "Ce jeton n'est pas le bon.",
+        "unreadable": "Le formulaire n'a pas pu être lu. Veuillez réessayer.",
         "stale": "La page est restée ouverte trop longtemps. Veuillez réessayer.",
         "wait": "Trop d'essais erronés. Veuillez attendre {0} secondes.",
         "other": "en",
@@ -72,7 +74,10 @@ class SignIn:
         return self._answer(request)
 
     async def _enter(self, request: web.Request) -> web.Response:
-        fields = await request.post()
+        try:
+            fields = await request.post()
+        except (UnicodeDecodeError, LookupError):
+            return self._answer(request, 400, "unreadable")
         form, token = fields.get("form"), fields.get("token")
         if not isinstance(form, str) or not self._doors.is_form(request.cookies.get(FORM_COOKIE, ""), form):
             return self._answer(request, 403, "stale")

@@ -97,6 +97,8 @@ class Base:
             languages = {each["head"]: dict(each["languages"]) for each in header["heads"]}
             ids = np.cumsum(arrays["ids"], dtype=np.uint64)
             bias = [float(value) for value in header["bias"]]
+            if len(bias) != sum(len(outputs(head, labels)) for head, labels in heads.items()):
+                raise ValueError("as many biases as labels")  # before room is made for them
             weights = np.zeros((len(ids), len(bias)))
             for column in range(len(bias)):
                 rows = np.cumsum(arrays[f"rows/{column}"], dtype=np.int64)

@@ -22,8 +22,6 @@ MORE = (
     b"Content-Type: application/x-www-form-urlencoded", b"Content-Type: multipart/form-data; boundary=x",
     b"X-Forwarded-User: ana", b"Authorization: Bearer " + TOKEN.encode(),
 )  # fmt: skip
-# agents/console/signin.py reads a form without expecting a charset that there is not, or bytes that are not of it.
-AWAITED = re.compile(rb"^POST /sign-in.*(?:charset=|\r\n\r\n.*[\x80-\xff])", re.DOTALL)
 SECRET = b"Smoke comes out of it"
 
 
@@ -38,8 +36,6 @@ def door(data: bytes) -> None:
     if dice.flag():
         path = b" /sign-in" + dice.pick((b"", b"?lang=fr", b"?lang=%ff", b"?lang=en&lang=fr", b"/"))
         raw = re.sub(rb" /\S*", path, raw, count=1)
-    if AWAITED.search(raw):
-        return
     answer = desk.ask(raw, whole(raw))
     checked(answer, raw)
     if TOKEN.encode() not in raw:

@@ -5,7 +5,6 @@ Owns: these limits, and the way to a target's seeds and kept findings. Must neve
 
 from __future__ import annotations
 
-import re
 import resource
 import sys
 import time
@@ -43,8 +42,6 @@ class Target:
         made: seeds that are made, not kept.
         seconds: CPU that one input may take.
         largest: bytes of an input that the fuzzer makes; what is read as choices needs few.
-        awaited: what is known to break and not mended yet. Fuzzing passes over inputs that match; a kept one must still
-            break, so that whoever mends it takes the pattern away.
     """
 
     name: str
@@ -54,11 +51,6 @@ class Target:
     made: Callable[[], list[bytes]] = list
     seconds: float = SECONDS
     largest: int = 1 << 20
-    awaited: re.Pattern[bytes] | None = None
-
-    def waits(self, data: bytes) -> bool:
-        """Whether `data` is one of the awaited."""
-        return self.awaited is not None and self.awaited.search(data) is not None
 
     def seeds(self) -> list[bytes]:
         """Every seed, always in the same order."""

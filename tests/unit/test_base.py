@@ -15,7 +15,7 @@ from agents.scoring.features import extract
 from agents.scoring.heads import Model
 from agents.training.corpora import SOURCES, Example, bootstrap
 from agents.training.train import fit
-from schemas.arrays import pack
+from schemas.arrays import pack, unpack
 from schemas.base import Invalid
 from schemas.people import HEADS
 
@@ -73,6 +73,13 @@ def test_a_base_for_other_features_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_damaged_bytes_are_refused(spoil: object) -> None:
     with pytest.raises(Invalid):
         Base.load(spoil(fit(small(), lambda line: None).dump()))  # type: ignore[operator]
+
+
+def test_a_header_that_claims_many_columns_is_refused_before_there_is_room_for_them() -> None:
+    header, arrays = unpack(fit(small(), lambda line: None).dump())
+    header["bias"] *= 2_000_000
+    with pytest.raises(Invalid, match="as many biases as labels"):
+        Base.load(pack(header, arrays))
 
 
 def test_the_shipped_base_is_small_and_names_its_sources(whole: Base) -> None:

@@ -90,6 +90,14 @@ def test_labels_of_any_taxonomy(value: Any, head: str, label: str | None) -> Non
     assert label_of(value, head) == label
 
 
+def test_a_label_that_is_lists_within_lists_is_refused_however_deep() -> None:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(ValueError, match="must be a list of strings"):
+        label_of(value, "topic")
+
+
 def test_the_command_prints_json_and_writes_one_line_a_labelled_message(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     messages = alternating(25, "sentiment")
