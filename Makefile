@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 180
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench bench-short chaos chaos-short lint types format tools schemas lock clean
+.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz lint types format tools schemas lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## makes .venv with the command .venv/bin/tocsin, from the lock
 
@@ -31,14 +32,18 @@ test: setup tools ## all tests, on real Kafka, the real ClickHouse engine and a 
 bench: setup ## how fast, beside other ways to build it; writes docs/bench
 	$(BIN)/python -m tests.bench --out docs/bench
 
-bench-short: setup
+bench-short: setup ## the same in two minutes, for ratios; writes nothing
 	$(BIN)/python -m tests.bench --short
-
-chaos-short: setup
-	$(BIN)/python -m tests.chaos --short --out $$(mktemp -d)
 
 chaos: setup ## everything that can die dies, 100 rounds; every record accounted for; writes docs/chaos
 	$(BIN)/python -m tests.chaos --out docs/chaos
+
+chaos-short: setup ## ten small rounds of it; writes nothing
+	$(BIN)/python -m tests.chaos --short
+
+fuzz: setup ## every decoder, the policy and the HTTP doors, FUZZ_SECONDS of CPU each (180: an hour)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	for target in $$($(BIN)/python -m tests.fuzz); do $(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
 tools:
 	@sh tests/tools.sh

@@ -15,7 +15,7 @@ from agents.recording import Away
 from agents.recording.recorder import Inserted, Recorder, pace
 from agents.recording.sink import Sink
 from agents.recording.tables import TABLES, Tables
-from agents.scoring.features import feature_id
+from agents.scoring.pieces import feature_id
 from schemas.decision import encode
 from schemas.operations import DeadLetter
 from streams import metrics

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.scoring.features import feature_id
+from agents.scoring.pieces import feature_id
 from agents.training.corpora import examples
 from agents.training.induce import WORD, encoder, own_words, valences, vectors
 from schemas.arrays import pack

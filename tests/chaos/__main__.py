@@ -24,7 +24,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=20261122, help="of load and nemesis")
     parser.add_argument("--messages-per-round", type=int, help="default 10,000; --short: 1,500")
     parser.add_argument("--rate", type=float, help="messages offered a second (default 700; --short: 300)")
-    parser.add_argument("--out", type=Path, default=Path("docs/chaos"), help="folder of the report")
+    parser.add_argument("--out", type=Path, help="folder of the report; without it none is written")
     parser.add_argument("--control", choices=CONTROLS, default="none", help="a run whose outcome is known")
     parser.add_argument("--short", action="store_true", help="few messages and small faults, for CI")
     parser.add_argument("--backlog", type=int, metavar="N", help="instead: how a backlog of N messages is drained")

@@ -161,7 +161,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-async def backlog(count: int, seed: int, out: Path) -> int:
+async def backlog(count: int, seed: int, out: Path | None) -> int:
     """Drains a backlog and writes its report; the exit status."""
     folder = Path(tempfile.mkdtemp(prefix="tocsin-backlog-"))
     kafka = Kafka(folder)
@@ -184,7 +184,8 @@ async def backlog(count: int, seed: int, out: Path) -> int:
         **found,
         "samples": one.samples,
     }
-    _write(out, whole)
+    if out is not None:
+        _write(out, whole)
     print(json.dumps({name: value for name, value in whole.items() if name != "samples"}, indent=1))
     return 1 if found["failures"] or found["late_wrongly"] else 0
 

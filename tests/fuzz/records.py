@@ -22,9 +22,9 @@ from agents.feedback import asked, human_decision, lesson_of, restored_decision,
 from agents.feedback import message_of as message_as_known
 from agents.recording.tables import Tables
 from agents.scoring.base import Base
-from agents.scoring.features import feature_id
 from agents.scoring.heads import Applied, Model
 from agents.scoring.learner import Learner, MissingLessons
+from agents.scoring.pieces import feature_id
 from schemas.base import MAX_OUTPUT_BYTES, Invalid, timestamp
 from schemas.decision import Alert, Decision, encode
 from schemas.generate import RECORDS, record_schema

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from agents.scoring import runs as runs_module
-from agents.scoring.features import MAX_CHARACTERS, extract, feature_id
+from agents.scoring.features import MAX_CHARACTERS, extract
+from agents.scoring.pieces import feature_id
 
 
 def named(text: str, language: str = "en", subject: str | None = None) -> dict[str, float]:
