@@ -19,6 +19,7 @@ from aiokafka.structs import OffsetAndMetadata
 from agents.triage import BATCH
 from streams.kafka import client_options, producer
 from streams.settings import Settings, load
+from streams.worker import collect_seldom
 from tests.bench.contenders import scorers
 from tests.bench.contenders.work import Out, Record, Work
 
@@ -121,4 +122,5 @@ async def run(how: str) -> None:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     uvloop.run(run(sys.argv[1]))
