@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.chunks import Chunk
-from streams.fetching import ChunkThread
+from streams.fetching import ChunkThread, Member
 from streams.settings import Settings
 
 log = logging.getLogger("tocsin.consumer")
@@ -62,6 +62,7 @@ class ChunkConsumer(driver.Consumer):
         self.in_hand: set[TopicPartition] = set()
         self.resting: dict[TopicPartition, float] = {}
         self._ended: dict[TopicPartition, int] = {}
+        self._member: Member | None = None
         self.generation = 0
         self.assigned_at: float | None = None
         self.last_chunk_at = time.monotonic()
@@ -189,6 +190,7 @@ class ChunkConsumer(driver.Consumer):
         """Fences first; only then may Faust ask for the committed offsets (it does so in the parent)."""
         self.generation += 1
         self.busy.clear()
+        self._member = self._thread.member
         await self.hooks.assigned(set(assigned), self.generation)
         await super().on_partitions_assigned(assigned, generation_id)
         self.assigned_at = time.monotonic()
@@ -214,8 +216,8 @@ class ChunkConsumer(driver.Consumer):
         return (None, "") if entry is None else (entry.offset, entry.metadata)
 
     async def commit_offset(self, tp: TopicPartition, offset: int, metadata: str = "") -> None:
-        """Commits one offset, fenced by the group's generation; raises KafkaError where it was not taken."""
-        await self._thread.commit_offset(tp, offset, metadata)
+        """Commits one offset as the member that was given the partitions; raises KafkaError where it is that no more."""
+        await self._thread.commit_offset(tp, offset, metadata, self._member)
 
     async def backlog(self) -> dict[TopicPartition, tuple[int, int]]:
         """(position, end of committed records) of the assigned partitions."""

@@ -7,13 +7,21 @@ Must never: decide which partition is read.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalGenerationError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -26,6 +34,8 @@ if TYPE_CHECKING:
 FETCH_WAIT_MS = 20
 """How long the broker may wait for records. A partition that comes free joins the next fetch only: this is what it waits."""
 
+COMMIT_RETRY_SECONDS = 0.1
+
 
 @dataclass(slots=True)
 class Fetched:
@@ -36,9 +46,17 @@ class Fetched:
     position: int
 
 
+class Member(NamedTuple):
+    """As whom a consumer was given its partitions."""
+
+    generation: int
+    id: str
+
+
 class ChunkThread(driver.AIOKafkaConsumerThread):
     """The aiokafka consumer in its own thread, so that heartbeats go on while messages are judged."""
 
+    member: Member | None = None
     _empty: tuple[Any, dict[TP, tuple[int | None, int]]] = (None, {})
     """Of an assignment: what was read behind the last record of a partition and held none, such as transaction markers."""
 
@@ -134,13 +152,40 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         found = await self._ensure_consumer()._coordinator.fetch_committed_offsets(tps) if tps else {}
         return {tp: entry for tp, entry in found.items() if entry.offset >= 0}
 
-    async def commit_offset(self, tp: TopicPartition, offset: int, metadata: str) -> None:
-        """Commits within the group's generation.
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Notes as whom the partitions were given to us."""
+        self.member = Member(generation_id, self._ensure_consumer()._coordinator.member_id)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def commit_offset(self, tp: TopicPartition, offset: int, metadata: str, member: Member | None) -> None:
+        """Commits as that member, or not at all; waits for a coordinator that is away.
 
         Raises:
-            KafkaError: not the owner any more, or the coordinator is away.
+            KafkaError: that member is not in the group any more.
         """
-        await self.call_thread(self._ensure_consumer().commit, {tp: OffsetAndMetadata(offset, metadata)})
+        await self.call_thread(self._commit_offset, tp, OffsetAndMetadata(offset, metadata), member)
+
+    async def _commit_offset(self, tp: TopicPartition, offset: OffsetAndMetadata, member: Member | None) -> None:
+        coordinator = self._ensure_consumer()._coordinator
+        while True:
+            await coordinator.ensure_coordinator_known()
+            async with coordinator._commit_lock:
+                # Nothing else runs between this question and the request. aiokafka commits as whoever it is by then: as a
+                # later generation, after a retry, or as nobody, once it was refused; and Kafka takes nobody's commits
+                # while the group is empty.
+                if member is None or member != (coordinator.generation, coordinator.member_id):
+                    raise CommitFailedError(
+                        f"offset {offset.offset} of {tp}: the group has gone on without this member"
+                    )
+                try:
+                    await coordinator._do_commit_offsets(None, {tp: offset})
+                    return
+                except (UnknownMemberIdError, IllegalGenerationError, RebalanceInProgressError) as error:
+                    raise CommitFailedError(f"offset {offset.offset} of {tp}: {error}") from None
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+            await asyncio.sleep(COMMIT_RETRY_SECONDS)
 
     def refused(self) -> BaseException | None:
         """What the group's coordinator refused for good; aiokafka keeps it for a poll that Faust never makes."""

@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from itertools import pairwise
 from typing import NamedTuple, cast
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
+from agents.scoring.floor_parts import Found, joined
 from agents.scoring.floor_rules import Rule, Rules, compile_rules
 from agents.scoring.policy import Floor, Floors
 from agents.scoring.runs import Run, runs
 from agents.scoring.text import Folded, Index, Span, collapse, fold
 from agents.scoring.typos import corrected
+from agents.scoring.whole_messages import WholeMessages
 
 # A message that repeats itself says no more by it; the decision that carries the hits has a size limit.
 MAX_HITS_PER_FLOOR = 16
@@ -31,8 +32,6 @@ _BEFORE_T = frozenset(
     ]
 )  # fmt: skip
 _CLAUSE_END = re.compile(r"[,.;:!?\n]")
-# A line may be broken anywhere; a sentence ends with its sign or with an empty line.
-_SENTENCE_END = re.compile(r"[.!?;](?:\s|$)|\n[ \t\r]*\n")
 _NEGATION_WORDS = 6
 _WHOLE_WORDS = 400
 
@@ -58,12 +57,6 @@ class _Folded(NamedTuple):
     matcher: FloorMatcher
 
 
-class _Found(NamedTuple):
-    span: Span
-    phrase: str
-    gaps: tuple[tuple[int, int], ...]  # Numbers of the words between parts: from, up to but not including.
-
-
 class FloorMatcher:
     """The floors of a policy, compiled once; `find` may be called from several threads."""
 
@@ -71,7 +64,7 @@ class FloorMatcher:
         self._floors = floors
         self._rules: Rules = compile_rules(floors)
         self._automaton = AhoCorasick(self._rules.keys, implementation=Implementation.ContiguousNFA)
-        self._whole = [(floor, _Whole(floor)) for floor in floors if floor.whole_message.phrases]
+        self._whole = [(floor, WholeMessages(floor)) for floor in floors if floor.whole_message.phrases]
         self._whole_first = frozenset(first for _, whole in self._whole for first in whole.first)
 
     def find(self, text: str, language: str | None = None, found_runs: list[Run] | None = None) -> list[FloorHit]:
@@ -151,7 +144,7 @@ class FloorMatcher:
         language: str | None,
     ) -> list[FloorHit]:
         index = folded.index()
-        by_rule: dict[Rule, list[_Found]] = defaultdict(list)
+        by_rule: dict[Rule, list[Found]] = defaultdict(list)
         if complete:
             self._collect(folded.text, index, found, complete, language, by_rule)
         if slips:
@@ -161,7 +154,7 @@ class FloorMatcher:
                 complete = self._rules.complete(mended.of_whole_words(again))
                 if complete:
                     self._collect(folded.text, mended, again, complete, language, by_rule)
-        by_floor: dict[int, list[_Found]] = defaultdict(list)
+        by_floor: dict[int, list[Found]] = defaultdict(list)
         silencers: dict[int, list[Span]] = defaultdict(list)
         for rule, places in by_rule.items():
             if rule.unless:
@@ -182,7 +175,7 @@ class FloorMatcher:
         found: list[tuple[int, int, int]],
         complete: set[int],
         language: str | None,
-        by_rule: dict[Rule, list[_Found]],
+        by_rule: dict[Rule, list[Found]],
     ) -> None:
         parts: dict[Rule, dict[int, list[tuple[Span, str]]]] = {}
         for number, begin, _ in found:
@@ -197,15 +190,15 @@ class FloorMatcher:
                 if target.rule.unless and span.first == span.last and " " in target.plain:
                     continue  # "burncd" is a slip of the finger, no word about burning a CD.
                 if target.rule.parts == 1:
-                    by_rule[target.rule].append(_Found(span, target.plain, ()))
+                    by_rule[target.rule].append(Found(span, target.plain, ()))
                 else:
                     parts.setdefault(target.rule, {}).setdefault(target.part, []).append((span, target.plain))
         for rule, places in parts.items():
             if len(places) == rule.parts:
-                by_rule[rule] += _joined(text, [sorted(places[part]) for part in range(rule.parts)], rule.gaps)
+                by_rule[rule] += joined(text, [sorted(places[part]) for part in range(rule.parts)], rule.gaps)
 
     def _kept(
-        self, text: str, index: Index, floor: Floor, places: list[_Found], silencers: list[Span]
+        self, text: str, index: Index, floor: Floor, places: list[Found], silencers: list[Span]
     ) -> list[FloorHit]:
         firsts = [silencer.first for silencer in silencers]
         widest = max((silencer.last - silencer.first for silencer in silencers), default=0)
@@ -227,7 +220,7 @@ class FloorMatcher:
                 break
         return hits
 
-    def _negated(self, text: str, index: Index, place: _Found) -> bool:
+    def _negated(self, text: str, index: Index, place: Found) -> bool:
         """Whether a negator stands before the hit, with nothing but bridging words between, or in one of its gaps."""
         wording, words = self._floors.wording, index.words
         if any(words[number].letters in wording.negators for low, high in place.gaps for number in range(low, high)):
@@ -286,73 +279,3 @@ def _stands_alone(index: Index, span: Span, words: int) -> bool:
     """Whether a short phrase has its own words, is written in one, or letter by letter: "k m s", not "5k ms"."""
     count = span.last - span.first + 1
     return count in (1, words) or all(len(word.letters) == 1 for word in index.words[span.first : span.last + 1])
-
-
-def _joined(text: str, parts: list[list[tuple[Span, str]]], gaps: tuple[int, ...]) -> list[_Found]:
-    """The places where every part follows the one before it, with at most its gap's words between, in one sentence."""
-    firsts = [[span.first for span, _ in places] for places in parts]
-    found: list[_Found] = []
-    for span, plain in parts[0]:
-        chain = _chain(text, parts, gaps, firsts, [(span, plain)])
-        if chain is not None:
-            last = chain[-1][0]
-            between = [(one.last + 1, two.first) for (one, _), (two, _) in pairwise(chain)]
-            phrase = chain[0][1]
-            for (_, part), gap in zip(chain[1:], gaps, strict=True):
-                phrase += f" ... {part}" if gap else f" {part}"
-            found.append(_Found(Span(span.start, last.end, span.first, last.last), phrase, tuple(between)))
-    return found
-
-
-def _chain(
-    text: str,
-    parts: list[list[tuple[Span, str]]],
-    gaps: tuple[int, ...],
-    firsts: list[list[int]],
-    chain: list[tuple[Span, str]],
-) -> list[tuple[Span, str]] | None:
-    """The chain with the parts that are still missing, or None; wordings of one place are tried in their order."""
-    part = len(chain)
-    if part == len(parts):
-        return chain
-    before, gap = chain[-1][0], gaps[part - 1]
-    at = bisect_right(firsts[part], before.last)
-    while at < len(firsts[part]) and firsts[part][at] <= before.last + gap + 1:
-        follower = parts[part][at]
-        at += 1
-        if gap and _SENTENCE_END.search(text, before.end, follower[0].start):
-            return None
-        whole = _chain(text, parts, gaps, firsts, [*chain, follower])
-        if whole is not None:
-            return whole
-    return None
-
-
-class _Whole:
-    """The whole-message words of one floor, as collapsed words."""
-
-    def __init__(self, floor: Floor) -> None:
-        self._phrases = {_collapsed(text): text for text in floor.whole_message.phrases}
-        self._beside = {_collapsed(text) for text in floor.whole_message.beside}
-        every = [*self._phrases, *self._beside]
-        self.first = {words[0] for words in every}
-        self._longest = max(map(len, every))
-
-    def phrase(self, words: list[str]) -> str | None:
-        """The first phrase of a message made of nothing but phrases and what may stand beside them, or None."""
-        # reached[n]: the first phrase met on a way that accounts for the first n words, "" for none yet.
-        reached: list[str | None] = [""] + [None] * len(words)
-        for at in range(len(words)):
-            if (so_far := reached[at]) is None:
-                continue
-            for length in range(1, min(self._longest, len(words) - at) + 1):
-                piece = tuple(words[at : at + length])
-                if piece in self._phrases:
-                    reached[at + length] = so_far or self._phrases[piece]
-                elif piece in self._beside and not reached[at + length]:
-                    reached[at + length] = so_far
-        return reached[-1] or None
-
-
-def _collapsed(text: str) -> tuple[str, ...]:
-    return tuple(map(collapse, fold(text).words))

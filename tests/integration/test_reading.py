@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import CommitFailedError
+from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.structs import OffsetAndMetadata
 
 from streams import app as module
 from streams.app import ChunkApp
 from streams.chunks import Chunk
-from streams.fetching import ChunkThread
+from streams.fetching import ChunkThread, Member
 from streams.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -121,6 +124,28 @@ async def test_records_that_were_fetched_and_handed_to_nobody_end_the_worker(
     assert reader.left is not None
     assert f"not {len(lost) + 1} offsets before it" in reader.left  # with the mark that ends their transaction
     assert reader.offsets == []
+
+
+async def test_a_member_that_the_group_has_forgotten_commits_nothing_though_the_group_is_empty(
+    made: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forgotten(thread: ChunkThread, member: Member | None) -> None:
+        coordinator = thread._ensure_consumer()._coordinator
+        await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
+        coordinator.reset_generation()  # as aiokafka does when a heartbeat or a commit is answered "unknown member"
+        await thread._commit_offset(place(made), OffsetAndMetadata(1, ""), member)
+
+    await write(made, 3)
+    async with reading(made, monkeypatch) as reader:
+        await reader.until(lambda: len(reader.offsets) == 3)
+        thread, member = reader.app.consumer._thread, reader.app.consumer._member
+        with pytest.raises(CommitFailedError, match="without this member"):
+            await thread.call_thread(forgotten, thread, member)
+        found = await thread.committed([place(made)])
+        async with asyncio.timeout(SECONDS):  # it joins again; a consumer that is stopped within a rebalance takes long
+            while reader.app.consumer._member == member or not reader.app.ready:
+                await asyncio.sleep(0.02)
+    assert found[place(made)].offset == 4
 
 
 async def test_offsets_that_hold_nothing_are_no_hole(made: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
