@@ -93,6 +93,7 @@ class Record(GroupRole):
             self._topic_ids.update(await topic_ids(client, list(self._kinds)))
         if self._sink.in_process:
             await self._sink.ensure_tables()  # one process owns that engine, so `tocsin init` leaves its tables to us
+            self._sink.own_inserts()
         await super().start()
 
     async def stop(self) -> None:

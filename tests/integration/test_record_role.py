@@ -84,3 +84,27 @@ async def test_rows_wait_in_kafka_while_clickhouse_is_away_and_come_once_through
     assert len(decisions) == 500
     assert (front.count("decisions"), front.count("messages")) == (900, 900)
     assert await values(settings, "dead-letters") == []
+
+
+async def test_inserts_lie_beside_the_engine_and_what_a_kill_left_is_taken_away(
+    settings: Settings, tmp_path: Path
+) -> None:
+    made = await asyncio.to_thread(tocsin, settings, "init")
+    assert made.returncode == 0, made.stderr
+    inserts, elsewhere = tmp_path / "clickhouse" / "inserts", tmp_path / "elsewhere"
+    inserts.mkdir(parents=True)
+    elsewhere.mkdir()
+    left = inserts / "left.raw"
+    left.write_text("what a customer wrote")
+    worker = await asyncio.to_thread(lambda: Worker(settings, "record", folder=tmp_path, TMPDIR=str(elsewhere)))
+    try:
+        assert not left.exists()
+        before = inserts.stat().st_mtime_ns, elsewhere.stat().st_mtime_ns
+        await produce(settings, "messages", [message(1, "hello there, how are you today")])
+        await asyncio.to_thread(
+            wait_for, lambda: 'tocsin_rows_total{table="messages"} 1.0' in worker.metric("tocsin_"), "a row"
+        )
+    finally:
+        worker.stop()
+    assert inserts.stat().st_mtime_ns > before[0], "the insert was no file here"
+    assert elsewhere.stat().st_mtime_ns == before[1]
