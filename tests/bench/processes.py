@@ -85,7 +85,8 @@ class Measured:
         """Raises where it has ended by itself."""
         status = self.process.poll()
         if status is not None:
-            raise RuntimeError(f"{self.name} ended with status {status}:\n{self.text()[-3000:]}")
+            last = (self.text().strip().splitlines() or ["it said nothing"])[-1]
+            raise RuntimeError(f"{self.name} ended with status {status}: {last[-500:]}\n{self.text()[-3000:]}")
 
     def wait_ready(self, seconds: float = 60.0) -> None:
         """Returns when /readyz says that partitions are assigned. Blocks."""
