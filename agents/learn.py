@@ -166,40 +166,79 @@ class Learn(GroupRole):
 
     async def handle(self, chunk: Chunk) -> None:
         """Learns a chunk of feedback."""
-        outputs, lessons = Outputs(), Outputs()
-        at = timestamp(time.time_ns() // 1_000_000)
+        begin = 0
+        while begin < len(chunk.records):
+            begin = await self._some(chunk, begin)
+            if chunk.generation != self.app.consumer.generation:
+                return  # a rebalance came meanwhile: whoever owns the partition now, reads the rest again
+        self.finished(chunk)
+        metrics.MODEL_OFFSET.labels(self.name).set(self._learner.offset)
+        self.count(messages=len(chunk.records))
+        await self._maybe_snapshot(chunk.tp)
+
+    async def _some(self, chunk: Chunk, begin: int) -> int:
+        """One transaction, from a record on: what teaches, or one that takes lessons back alone; where the next begins.
+
+        Taking back learns all lessons anew. However many they are, that is done before the transaction, which the broker
+        ends after ten seconds.
+        """
+        outputs, at = Outputs(), timestamp(time.time_ns() // 1_000_000)
         accepted: list[_Accepted] = []
-        for record in chunk.records:
+        rest: Learner | None = None
+        end = begin
+        for end in range(begin, len(chunk.records)):
+            record = chunk.records[end]
             try:
                 one = self._accept(record, at, {each.feedback.id: each.lesson for each in accepted})
             except Invalid as fault:
                 self._dead.add(outputs, record, fault)
                 continue
-            if one is not None:
-                accepted.append(one)
-                headers = cloud_event("tocsin.lesson.v1", SOURCE, one.lesson.id, at, trace_of(record.headers))
-                lessons.add(
-                    self.settings.topic("lessons"), 0, self._learner.base.id.encode(), encode(one.lesson), headers
-                )
-        async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
+            if one is None:
+                continue
+            takes = one.lesson.kind != "learn"
+            if takes and end > begin:
+                break
+            accepted.append(one)
+            if takes:
+                rest = await asyncio.to_thread(self._learner.anew, one.lesson)
+                end += 1
+                break
+        else:
+            end = len(chunk.records)
+        if chunk.generation == self.app.consumer.generation:
+            behind = chunk.records[end].offset if end < len(chunk.records) else chunk.next_offset
+            await self._write(chunk.tp, behind, accepted, rest, at, outputs)
+        return end
+
+    async def _write(
+        self,
+        tp: TopicPartition,
+        next_offset: int,
+        accepted: list[_Accepted],
+        rest: Learner | None,
+        at: str,
+        outputs: Outputs,
+    ) -> None:
+        topic, lessons = self.settings.topic("lessons"), Outputs()
+        for one in accepted:
+            headers = cloud_event("tocsin.lesson.v1", SOURCE, one.lesson.id, at, trace_of(one.record.headers))
+            lessons.add(topic, 0, self._learner.base.id.encode(), encode(one.lesson), headers)
+        async with self._transactions.transaction(tp, next_offset) as producer:
             # Lessons first: the version of the model is their offset, which Kafka gives.
             firsts = await lessons.send(producer)
-            offset = firsts.get((self.settings.topic("lessons"), 0), 0)
+            offset = firsts.get((topic, 0), 0)
             for place, one in enumerate(accepted):
-                self._learn(one, offset + place, outputs)
+                self._learn(one, offset + place, rest, outputs)
                 self._ring(one, outputs)
                 self._note(one.lesson)
                 self._read_to = offset + place + 1
                 await asyncio.sleep(0)
             await outputs.send(producer)
-        self.finished(chunk)
         now = time.time() * 1000
         for one in accepted:
             metrics.LESSONS.labels(one.lesson.kind).inc()
             metrics.FEEDBACK_SECONDS.observe(max(now - one.record.timestamp, 0.0) / 1000)
-        metrics.MODEL_OFFSET.labels(self.name).set(self._learner.offset)
-        self.count(messages=len(chunk.records), lessons=len(accepted))
-        await self._maybe_snapshot(chunk.tp)
+        self.count(lessons=len(accepted))
 
     def _accept(self, record: Record, at: str, earlier: dict[str, Lesson]) -> _Accepted | None:
         """What a feedback becomes; None where it was learned before.
@@ -230,8 +269,8 @@ class Learn(GroupRole):
         before = None if taken_back.human_labels is None else taken_back.human_labels.priority
         return _Accepted(record, feedback, retraction(feedback, base, at, taken_back), decision, before, False)
 
-    def _learn(self, one: _Accepted, offset: int, outputs: Outputs) -> None:
-        update = self._learner.learn(one.lesson, offset + 1)
+    def _learn(self, one: _Accepted, offset: int, rest: Learner | None, outputs: Outputs) -> None:
+        update = self._learner.learn(one.lesson, offset + 1, rest)
         if update is not None:
             trace = trace_of(one.record.headers)
             headers = cloud_event("tocsin.model-update.v1", SOURCE, self._learner.version, one.lesson.at, trace)

@@ -161,8 +161,8 @@ class Worker:
         for role in reversed(self._roles):
             try:
                 await role.stop()
-            except Exception as error:
-                log.warning("%s did not stop cleanly: %s", role.name, error)
+            except (Exception, asyncio.CancelledError) as error:  # aiokafka lets its own tasks' cancellation out
+                log.warning("%s did not stop cleanly: %r", role.name, error)
         await health.stop()
         watchdog.cancel()
 

@@ -69,19 +69,16 @@ def keep(lesson: Lesson, next_offset: int) -> Kept:
 
 
 def taken_back(lessons: list[Kept]) -> set[int]:
-    """Offsets of the lessons that a later one of `lessons` takes back."""
+    """Offsets of the lessons that a later one of `lessons`, in the order of their offsets, takes back."""
     gone: set[int] = set()
-    for taking in lessons:
-        if taking.kind == "learn":
-            continue
-        for kept in lessons:
-            if kept.offset >= taking.offset:
-                break
-            if kept.kind != "learn":
-                continue
-            if taking.kind == "retract":
-                if kept.feedback == taking.target:
-                    gone.add(kept.offset)
-            elif kept.reviewer == taking.reviewer and kept.offset >= taking.target:
-                gone.add(kept.offset)
+    by_feedback: dict[int, list[int]] = {}
+    by_reviewer: dict[str, list[int]] = {}
+    for one in lessons:
+        if one.kind == "learn":
+            by_feedback.setdefault(one.feedback, []).append(one.offset)
+            by_reviewer.setdefault(one.reviewer, []).append(one.offset)
+        elif one.kind == "retract":
+            gone.update(by_feedback.get(one.target, ()))
+        else:
+            gone.update(offset for offset in by_reviewer.get(one.reviewer, ()) if offset >= one.target)
     return gone

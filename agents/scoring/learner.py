@@ -58,11 +58,14 @@ class Learner:
         """Whether a lesson of this feedback was read, learned or taken back since."""
         return digest(feedback_id) in self._known
 
-    def learn(self, lesson: Lesson, next_offset: int) -> ModelUpdate | None:
+    def learn(self, lesson: Lesson, next_offset: int, rest: Learner | None = None) -> ModelUpdate | None:
         """Learns `lesson`, which stands right before `next_offset` in the log, and says which weights changed.
 
         A feedback already known changes no weight, but the version moves on, so that scorers follow. `unlearn` takes
         back lessons that stand before it; later ones of the same reviewer count again.
+
+        Args:
+            rest: `anew(lesson)`, where the caller has it; made here where it is missing, or older than this learner.
 
         Returns:
             The update from this learner's offset to `next_offset`; None where `next_offset` is not beyond it.
@@ -80,7 +83,7 @@ class Learner:
         if kept.kind == "learn":
             changed = {} if kept.feedback in self._known else self._learn(kept, figures=True)
         else:
-            changed = self._learn_anew(kept)
+            changed = self._take_over(rest if rest is not None and rest.offset == start else self.anew(lesson))
         self._note(kept)
         self.offset = next_offset
         return ModelUpdate(
@@ -160,21 +163,37 @@ class Learner:
         }
         return HeadUpdate(ids, labels, dict(self._languages[head]))
 
-    def _learn_anew(self, taking: Kept) -> dict[str, HeadUpdate]:
-        """Learns all lessons that stay, from the base on, and compares with what was known."""
+    def anew(self, lesson: Lesson) -> Learner | None:
+        """What stays without the lessons that `lesson` takes back, learned from the base on: a millisecond each.
+
+        It changes nothing, so it can be had before the lesson has an offset, and be handed to `learn`. None where nothing
+        is taken back.
+
+        Raises:
+            Invalid, MissingLessons: as `learn`.
+        """
+        taking = keep(lesson, self.offset + 1)
         if not self._takes_any(taking):
-            return {}
+            return None
         if self._held_below != self.offset:
             raise MissingLessons(self.offset)
-        before, counted = self._online, self._languages
-        self._online, self._languages = {}, {}
+        rest = Learner(self.base)
+        rest.offset = self.offset
         gone = taken_back([*self._lessons, taking])
         learned: set[int] = set()
         for kept in self._lessons:
             if kept.kind == "learn" and kept.feedback not in learned:
                 learned.add(kept.feedback)
                 if kept.offset not in gone:
-                    self._learn(kept, figures=False)
+                    rest._learn(kept, figures=False)
+        return rest
+
+    def _take_over(self, rest: Learner | None) -> dict[str, HeadUpdate]:
+        """Becomes what stays, and compares with what was known."""
+        if rest is None:
+            return {}
+        before, counted = self._online, self._languages
+        self._online, self._languages = rest._online, rest._languages
         changed = {}
         for head in {**before, **self._online}:
             self._online.setdefault(head, {})

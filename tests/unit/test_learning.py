@@ -198,6 +198,23 @@ def test_what_was_taken_back_leaves_no_trace(base: Base, kind: str) -> None:
     assert learner.knows("f7")
 
 
+def test_what_stays_can_be_learned_beforehand_and_is_not_used_when_it_is_old() -> None:
+    base = a_base()
+    made = lessons(base, 30)
+    lesson = taking(base, "retract", 1, retracts="f7")
+    (one, _), (two, _), (late, _) = (taught(base, made) for _ in range(3))
+    before = one.snapshot()
+    rest = one.anew(lesson)
+    assert one.snapshot() == before
+    assert one.learn(lesson, 31, rest) == two.learn(lesson, 31)
+    assert one.snapshot() == two.snapshot()
+    old = late.anew(lesson)
+    for learner in (late, (other := taught(base, made)[0])):
+        learner.learn(lessons(base, 31)[30], 31)
+    assert late.learn(lesson, 32, old) == other.learn(lesson, 32)
+    assert late.snapshot() == other.snapshot()
+
+
 def test_a_label_that_only_the_taken_back_lesson_named_is_gone() -> None:
     base = a_base()
     made = lessons(base, 12)

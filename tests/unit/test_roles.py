@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
 
+from streams.health import HealthReporter
 from streams.roles import GroupRole, percentile
 from streams.settings import load
+from streams.worker import Worker
 
 TP = TopicPartition("messages", 0)
 
@@ -51,3 +54,23 @@ async def test_nothing_to_take_is_not_stuck_and_reads_zero() -> None:
 def test_a_percentile_is_one_of_the_values(share: float, expected: float) -> None:
     assert percentile([1.0, 2.0, 3.0, 4.0, 5.0], share) == expected
     assert percentile([], share) is None
+
+
+class Ending:
+    """A role that ends; aiokafka lets the cancellation of its own tasks out of its `stop`."""
+
+    def __init__(self, fault: BaseException | None = None) -> None:
+        self.name, self.fault, self.stopped = "one", fault, False
+
+    async def stop(self) -> None:
+        self.stopped = True
+        if self.fault is not None:
+            raise self.fault
+
+
+async def test_a_cancellation_from_within_a_roles_end_does_not_keep_the_others_from_theirs() -> None:
+    worker = Worker(load(), [], [])
+    first, last = Ending(), Ending(asyncio.CancelledError())
+    worker._roles = cast("Any", [first, last])
+    await worker._end(HealthReporter(load(), "worker"))
+    assert (first.stopped, last.stopped) == (True, True)
