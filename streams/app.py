@@ -109,7 +109,8 @@ class ChunkApp:
         consumer.drain_seconds = min(settings.stop_timeout, settings.rebalance_timeout) * 0.6
         consumer.topic_ids = topic_ids or {}
         self.consumer = consumer
-        channel = app.topic(*topics, key_serializer="raw", value_serializer="raw")
+        # Faust would note every chunk finished, and every gap between two, until it commits: which it never does here.
+        channel = app.topic(*topics, key_serializer="raw", value_serializer="raw", acks=False)
         # The value is a chunk already; decoding belongs to the agent, which makes dead letters of what fails.
         channel.decode = self._decode(channel)  # type: ignore[assignment]
         app.agent(channel, name=f"tocsin.{role}", concurrency=concurrency)(self._agent)

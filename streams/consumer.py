@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 from aiokafka import TopicPartition
@@ -23,9 +24,8 @@ from streams.settings import Settings
 
 log = logging.getLogger("tocsin.consumer")
 
-POLL_BUSY_SECONDS = 0.01
-"""Wait for records while some partitions are in hand: they must be asked for again soon after they come free."""
-POLL_IDLE_SECONDS = 0.25
+POLL_SECONDS = 0.25
+"""Wait for records, or for a partition to come free."""
 RESUME_SECONDS = 8.0
 """After an assignment, until reading must have begun; it takes milliseconds."""
 
@@ -67,6 +67,7 @@ class ChunkConsumer(driver.Consumer):
         self.assigned_at: float | None = None
         self.last_chunk_at = time.monotonic()
         self._idle = asyncio.Event()
+        self._freed = asyncio.Event()
 
     def _new_consumer_thread(self) -> ChunkThread:
         return ChunkThread(self, loop=self.loop, beacon=self.beacon)
@@ -82,10 +83,12 @@ class ChunkConsumer(driver.Consumer):
         now = time.monotonic()
         self.resting = {tp: until for tp, until in self.resting.items() if until > now}
         free = {tp for tp in self._get_active_partitions() if tp not in self.busy and tp not in self.resting}
+        wait = min([POLL_SECONDS, *(until - now for until in self.resting.values())])
         if not free:
-            await asyncio.sleep(POLL_BUSY_SECONDS)
+            self._freed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), wait)
             return
-        wait = POLL_BUSY_SECONDS if self.busy or self.resting else POLL_IDLE_SECONDS
         fetched = await self._thread.fetch(free, wait, self.max_records)
         for tp, batch in fetched.items():
             if generation != self.generation or not self.flow_active or self.should_stop:
@@ -147,6 +150,9 @@ class ChunkConsumer(driver.Consumer):
         if chunk.generation == self.generation:
             self.busy.discard(chunk.tp)
             self._ended[chunk.tp] = chunk.next_offset
+            self._freed.set()
+            if rest <= 0:
+                self._thread.release(chunk.tp)
         self.in_hand.discard(chunk.tp)
         if not self.in_hand:
             self._idle.set()
@@ -184,12 +190,14 @@ class ChunkConsumer(driver.Consumer):
         self.generation += 1
         self.assigned_at = None
         self.busy.clear()
+        self._freed.set()
         await self.hooks.revoked(set(revoked))
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Fences first; only then may Faust ask for the committed offsets (it does so in the parent)."""
         self.generation += 1
         self.busy.clear()
+        self._freed.set()
         self._member = self._thread.member
         await self.hooks.assigned(set(assigned), self.generation)
         await super().on_partitions_assigned(assigned, generation_id)

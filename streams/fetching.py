@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from streams.consumer import ChunkConsumer
 
 FETCH_WAIT_MS = 20
-"""How long the broker may wait for records. A partition that comes free joins the next fetch only: this is what it waits."""
+"""How long the broker may wait for records, where no partition is in hand."""
+FETCH_WAIT_BUSY_MS = 3
+"""And where one is: when it comes free it joins the next fetch only, so this is what it waits."""
 
 COMMIT_RETRY_SECONDS = 0.1
 
@@ -46,6 +49,14 @@ class Fetched:
     position: int
 
 
+@dataclass(slots=True)
+class _Wanted:
+    """Partitions that a fetch under way is for, and where reading of each began."""
+
+    partitions: set[TP]
+    begins: dict[TP, int | None]
+
+
 class Member(NamedTuple):
     """As whom a consumer was given its partitions."""
 
@@ -57,6 +68,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
     """The aiokafka consumer in its own thread, so that heartbeats go on while messages are judged."""
 
     member: Member | None = None
+    _wanted: _Wanted | None = None
     _empty: tuple[Any, dict[TP, tuple[int | None, int]]] = (None, {})
     """Of an assignment: what was read behind the last record of a partition and held none, such as transaction markers."""
 
@@ -99,20 +111,47 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         assignment = subscriptions.subscription.assignment
         if self._empty[0] is not assignment:
             self._empty = (assignment, {})
-        begins = {tp: self._begin(tp) for tp in partitions & assignment.tps}
+        # aiokafka fetches ahead what was handed over just now; then it holds back all that this broker has, for 100 ms,
+        # because nobody takes it. A partition in hand is paused instead, and read when it comes free: newer, and more.
+        for tp in assignment.tps:
+            state = assignment.state_value(tp)
+            state.resume() if tp in partitions else state.pause()
+        fetcher._prefetch_backoff = 0.0  # nor is another partition held back for the rest of a chunk
+        fetcher._fetch_max_wait_ms = FETCH_WAIT_MS if assignment.tps <= partitions else FETCH_WAIT_BUSY_MS
+        wanted = self._wanted = _Wanted(partitions, {tp: self._begin(tp) for tp in partitions & assignment.tps})
         with subscriptions.fetch_context():
-            records = await fetcher.fetched_records(partitions, timeout=timeout, max_records=max_records)
+            try:
+                records = await fetcher.fetched_records(wanted.partitions, timeout=timeout, max_records=max_records)
+            finally:
+                self._wanted = None
             if subscriptions.subscription.assignment is not assignment:
                 # A rebalance came and went meanwhile: these are records of the new assignment, which the agent does not
                 # know yet and would throw away, while the position stands behind them already.
                 for tp, batch in records.items():
                     consumer.seek(tp, batch[0].offset)
                 return {}
-            for tp, begin in begins.items():
+            for tp in records:
+                assignment.state_value(tp).pause()
+                fetcher._fetch_max_wait_ms = FETCH_WAIT_BUSY_MS
+            for tp, begin in wanted.begins.items():
                 if tp not in records and (position := self._stands(tp)) is not None:
                     self._empty[1][tp] = (begin, position)
             # The position passes transaction markers, so that a lag of nothing reads zero.
-            return {tp: Fetched(batch, begins[tp], await consumer.position(tp)) for tp, batch in records.items()}
+            return {tp: Fetched(batch, wanted.begins[tp], await consumer.position(tp)) for tp, batch in records.items()}
+
+    def release(self, tp: TP) -> None:
+        """A partition came free: the fetch under way, if any, is for it as well. From any thread."""
+        with suppress(RuntimeError):  # the thread has ended
+            self.thread_loop.call_soon_threadsafe(self._release, tp)
+
+    def _release(self, tp: TP) -> None:
+        subscription = None if self._consumer is None else self._consumer._subscription.subscription
+        if self._wanted is None or subscription is None or self._empty[0] is not subscription.assignment:
+            return  # the next fetch is for it
+        if tp in self._empty[0].tps and tp not in self._wanted.partitions:
+            self._empty[0].state_value(tp).resume()
+            self._wanted.begins[tp] = self._begin(tp)
+            self._wanted.partitions.add(tp)
 
     def _stands(self, tp: TP) -> int | None:
         state = self._empty[0].state_value(tp)

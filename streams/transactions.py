@@ -74,8 +74,17 @@ class Transactions:
         self._under_way += 1
         try:
             async with one.transaction():
-                yield one
-                if next_offset is not None:
-                    await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)
+                # While the outputs are on their way: two of its three round trips fall together with theirs.
+                offset = asyncio.create_task(self._send_offset(one, tp, next_offset))
+                try:
+                    yield one
+                except BaseException:
+                    offset.cancel()
+                    raise
+                await offset
         finally:
             self._under_way -= 1
+
+    async def _send_offset(self, one: AIOKafkaProducer, tp: TopicPartition, next_offset: int | None) -> None:
+        if next_offset is not None:
+            await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)

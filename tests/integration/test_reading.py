@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,6 +54,10 @@ class Reader:
 
     async def revoked(self, partitions: set[TopicPartition]) -> None:
         """Nothing to close."""
+
+    def has(self, count: int) -> bool:
+        """Whether so many records came."""
+        return len(self.offsets) >= count
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Returns when `done`, or fails after half a minute."""
@@ -160,6 +165,15 @@ async def test_offsets_that_hold_nothing_are_no_hole(made: Settings, monkeypatch
         wanted += await write(made, 3)
         await reader.until(lambda: len(reader.offsets) >= len(wanted) or reader.left is not None)
     assert (reader.left, reader.offsets) == (None, wanted)
+
+
+async def test_faust_notes_nothing_of_what_was_handed_out(made: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with reading(made, monkeypatch) as reader:
+        for count in (3, 6, 9):  # with a gap between two: the marker that ends a transaction
+            await write(made, 3)
+            await reader.until(partial(reader.has, count))
+        consumer = reader.app.consumer
+        assert (dict(consumer._gap), dict(consumer._acked), dict(consumer._acked_index)) == ({}, {}, {})
 
 
 async def test_what_kafka_removed_before_it_was_read_is_said_and_is_no_hole(

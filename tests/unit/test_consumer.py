@@ -56,8 +56,9 @@ class Reading(ChunkThread):
 
     def __init__(self, meanwhile: Callable[[Subscription], None] = lambda _: None) -> None:
         self.subscription = Subscription({FIRST.topic})
-        self.subscription._assign({FIRST})
+        self.subscription._assign({FIRST, SECOND})
         self._seek(0)
+        self.asked: set[TP] = set()
         self.consumer = cast("Any", SimpleNamespace(flow_active=True))
         fetcher = SimpleNamespace(
             _closed=False,
@@ -69,6 +70,7 @@ class Reading(ChunkThread):
         self._client = SimpleNamespace(
             _closed=False, _fetcher=fetcher, _subscription=fetcher._subscriptions, position=self._position
         )
+        self._consumer = self._client
         self._client.seek = lambda tp, offset: self._assignment.state_value(tp).seek(offset)
         self._meanwhile = meanwhile
 
@@ -87,6 +89,7 @@ class Reading(ChunkThread):
 
     async def _fetched_records(self, partitions: set[TP], **_: Any) -> dict[TP, list[Any]]:
         self._meanwhile(self.subscription)
+        self.asked = partitions
         at = await self._position(FIRST)
         self._seek(at + 2)
         return {FIRST: [record(at), record(at + 1)]}
@@ -124,6 +127,22 @@ async def test_records_handed_to_nobody_are_read_again_where_the_reader_still_st
     thread._seek(7)  # a rebalance has set it since
     await thread.give_back(again, set())
     assert await thread._position(FIRST) == 7
+
+
+async def test_a_partition_in_hand_is_not_fetched_ahead() -> None:
+    thread = Reading()
+    paused = [thread._assignment.state_value(tp) for tp in (FIRST, SECOND)]
+    await thread.fetch({FIRST, SECOND}, 1.0, 10)
+    assert [state.paused for state in paused] == [True, False]
+    await thread.fetch({FIRST}, 1.0, 10)
+    assert [state.paused for state in paused] == [True, True]
+
+
+async def test_a_partition_that_comes_free_joins_the_fetch_under_way() -> None:
+    thread = Reading(lambda _: thread._release(FIRST))
+    fetched = await thread.fetch({SECOND}, 1.0, 10)
+    assert thread.asked == {FIRST, SECOND}
+    assert fetched == {FIRST: Fetched([record(0), record(1)], 0, 2)}
 
 
 async def test_a_chunk_read_before_a_rebalance_is_not_begun_after_it() -> None:
