@@ -5,7 +5,9 @@ Owns: what feedback becomes. Must never: learn; that is the learner's. Must neve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,11 +15,49 @@ from agents.scoring.features import extract
 from agents.scoring.language import detect
 from agents.scoring.own_words import own_words
 from agents.scoring.policy import Policy
-from schemas.base import FLAGGED, MAX_ID, MAX_MODEL_TEXT, MAX_NAME, Priority, milliseconds, timestamp
+from schemas.base import FLAGGED, MAX_ID, MAX_MODEL_TEXT, MAX_NAME, Invalid, Priority, milliseconds, quoted, timestamp
 from schemas.decision import Change, Decision, Labelled, Sentiment, Source, decision_id
 from schemas.learning import Lesson
 from schemas.message import Message
 from schemas.people import Feedback, Labels, Predicted
+from streams.follow import Record
+
+
+class Accepted(NamedTuple):
+    """One feedback that becomes a lesson, and what rang before."""
+
+    record: Record
+    feedback: Feedback
+    lesson: Lesson
+    decision: Decision | None
+    before: Priority | None
+    was_asked: bool
+
+
+def accept(
+    record: Record, feedback: Feedback, at: str, base: str, version: str, policy: Policy, learned: Mapping[str, Lesson]
+) -> Accepted:
+    """What a feedback becomes that was not learned before.
+
+    Args:
+        at: now, as Tocsin writes times.
+        base: id of the base model; version: of the model as it stands.
+        learned: lessons without features, by feedback id.
+
+    Raises:
+        Invalid: it takes back what was never learned.
+    """
+    if feedback.kind != "retract":
+        judged, decision = feedback.predicted, human_decision(feedback, at, version, policy)
+        before = None if judged is None else judged.priority
+        return Accepted(record, feedback, lesson_of(feedback, base, at, decision), decision, before, asked(judged))
+    retracts = feedback.retracts or ""
+    taken_back = learned.get(retracts)
+    if taken_back is None or taken_back.kind != "learn":
+        raise Invalid("unknown_feedback", f'field "retracts" is {quoted(retracts)}, which was never learned')
+    decision = restored_decision(feedback, taken_back, at, version, policy)
+    before = None if taken_back.human_labels is None else taken_back.human_labels.priority
+    return Accepted(record, feedback, retraction(feedback, base, at, taken_back), decision, before, False)
 
 
 def lesson_of(feedback: Feedback, base: str, at: str, decision: Decision | None) -> Lesson:

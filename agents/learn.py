@@ -10,21 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any, NamedTuple
+from collections import ChainMap
+from typing import Any
 
 from aiokafka import TopicPartition
 
 from agents import alerts
 from agents.deadletters import DeadLetters
-from agents.feedback import asked, human_decision, lesson_of, message_of, restored_decision, retraction, rings
+from agents.feedback import Accepted, accept, message_of, rings
 from agents.handout import PolicyHandout, load_base
 from agents.scoring.learner import Learner
 from agents.scoring.policy import Policy
 from schemas.arrays import unpack
-from schemas.base import MAX_OUTPUT_BYTES, Invalid, Priority, quoted, timestamp
-from schemas.decision import Decision, encode
+from schemas.base import MAX_OUTPUT_BYTES, Invalid, timestamp
+from schemas.decision import encode
 from schemas.learning import Lesson
-from schemas.people import Feedback, read_feedback
+from schemas.people import read_feedback
 from schemas.reading import read
 from streams import metrics, topics
 from streams.app import ChunkApp
@@ -44,17 +45,6 @@ CHUNK_LESSONS = 200
 SNAPSHOT_LESSONS = 1000
 SNAPSHOT_SECONDS = 300.0
 QUALITY_SECONDS = 10.0
-
-
-class _Accepted(NamedTuple):
-    """One feedback that becomes a lesson."""
-
-    record: Record
-    feedback: Feedback
-    lesson: Lesson
-    decision: Decision | None
-    before: Priority | None
-    was_asked: bool
 
 
 class Learn(GroupRole):
@@ -169,6 +159,7 @@ class Learn(GroupRole):
         begin = 0
         while begin < len(chunk.records):
             begin = await self._some(chunk, begin)
+            self.app.consumer.progressed()
             if chunk.generation != self.app.consumer.generation:
                 return  # a rebalance came meanwhile: whoever owns the partition now, reads the rest again
         self.finished(chunk)
@@ -183,7 +174,7 @@ class Learn(GroupRole):
         ends after ten seconds.
         """
         outputs, at = Outputs(), timestamp(time.time_ns() // 1_000_000)
-        accepted: list[_Accepted] = []
+        accepted: list[Accepted] = []
         rest: Learner | None = None
         end = begin
         for end in range(begin, len(chunk.records)):
@@ -214,7 +205,7 @@ class Learn(GroupRole):
         self,
         tp: TopicPartition,
         next_offset: int,
-        accepted: list[_Accepted],
+        accepted: list[Accepted],
         rest: Learner | None,
         at: str,
         outputs: Outputs,
@@ -240,7 +231,7 @@ class Learn(GroupRole):
             metrics.FEEDBACK_SECONDS.observe(max(now - one.record.timestamp, 0.0) / 1000)
         self.count(lessons=len(accepted))
 
-    def _accept(self, record: Record, at: str, earlier: dict[str, Lesson]) -> _Accepted | None:
+    def _accept(self, record: Record, at: str, earlier: dict[str, Lesson]) -> Accepted | None:
         """What a feedback becomes; None where it was learned before.
 
         Args:
@@ -255,21 +246,9 @@ class Learn(GroupRole):
         policy = self._policy
         assert policy is not None  # set before the group is joined
         base, version = self._learner.base.id, self._learner.version
-        if feedback.kind != "retract":
-            decision = human_decision(feedback, at, version, policy)
-            lesson = lesson_of(feedback, base, at, decision)
-            judged = feedback.predicted
-            before = None if judged is None else judged.priority
-            return _Accepted(record, feedback, lesson, decision, before, asked(judged))
-        retracts = feedback.retracts or ""
-        taken_back = self._ledger.get(retracts) or earlier.get(retracts)
-        if taken_back is None or taken_back.kind != "learn":
-            raise Invalid("unknown_feedback", f'field "retracts" is {quoted(retracts)}, which was never learned')
-        decision = restored_decision(feedback, taken_back, at, version, policy)
-        before = None if taken_back.human_labels is None else taken_back.human_labels.priority
-        return _Accepted(record, feedback, retraction(feedback, base, at, taken_back), decision, before, False)
+        return accept(record, feedback, at, base, version, policy, ChainMap(self._ledger, earlier))
 
-    def _learn(self, one: _Accepted, offset: int, rest: Learner | None, outputs: Outputs) -> None:
+    def _learn(self, one: Accepted, offset: int, rest: Learner | None, outputs: Outputs) -> None:
         update = self._learner.learn(one.lesson, offset + 1, rest)
         if update is not None:
             trace = trace_of(one.record.headers)
@@ -281,7 +260,7 @@ class Learn(GroupRole):
                 return
             outputs.add(self.settings.topic("model-updates"), 0, base, value, headers)
 
-    def _ring(self, one: _Accepted, outputs: Outputs) -> None:
+    def _ring(self, one: Accepted, outputs: Outputs) -> None:
         """The human's decision, or the replaced one anew, with its alerts."""
         decision, policy = one.decision, self._policy
         if decision is None or one.before is None or policy is None:

@@ -122,8 +122,12 @@ class ChunkConsumer(driver.Consumer):
         if chunk.generation != self.generation:
             return False
         self.in_hand.add(chunk.tp)
-        self.last_chunk_at = time.monotonic()
+        self.progressed()
         return True
+
+    def progressed(self) -> None:
+        """The agent took a chunk, or finished a part of one: it is not stuck."""
+        self.last_chunk_at = time.monotonic()
 
     async def expect(self, partitions: set[TopicPartition]) -> None:
         """Notes where the group has read to; the first chunk of a partition begins there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -80,6 +81,8 @@ async def test_lessons_are_learned_anew_before_the_transaction_that_takes_one_ba
         return anew(self, lesson)
 
     monkeypatch.setattr(Learner, "anew", watched)
+    progressed = Mock()
+    monkeypatch.setattr(learn.app.consumer, "progressed", progressed)
     records = [
         teaching(0),
         teaching(1),
@@ -91,4 +94,5 @@ async def test_lessons_are_learned_anew_before_the_transaction_that_takes_one_ba
     await learn.handle(Chunk(PLACE, records, 9, generation=learn.app.consumer.generation))
     assert within == [False, False]
     assert transactions.ends == [2, 3, 4, 6, 9]
+    assert progressed.call_count == len(transactions.ends)  # however many are taken back, it is not stuck
     assert learn._learner._languages["sentiment"] == {"en": 1}  # of three that taught, the last
