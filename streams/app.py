@@ -124,8 +124,8 @@ class ChunkApp:
 
     async def _agent(self, stream: StreamT[Chunk]) -> None:
         async for chunk in cast("AsyncIterator[Chunk]", stream):
-            if not self.consumer.take(chunk):
-                continue
+            if self._stopping or not self.consumer.take(chunk):
+                continue  # not begun, so not committed
             started = time.perf_counter()
             rest: float | None = None
             try:
@@ -146,7 +146,9 @@ class ChunkApp:
     # --- hooks: an exception in Faust's callbacks would be logged and forgotten
 
     async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
-        """Runs the role's own hook; leaves the process where it fails."""
+        """Runs the role's own hook; leaves the process where it fails. One that is stopping takes no more."""
+        if self._stopping:
+            return
         try:
             await self._hooks.assigned(partitions, generation)
             await self.consumer.expect(partitions)
