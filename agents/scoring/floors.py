@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 from ahocorasick_rs import AhoCorasick, Implementation
@@ -31,6 +32,7 @@ _BEFORE_T = frozenset(
         "haven", "hasn", "hadn", "weren", "mustn",
     ]
 )  # fmt: skip
+_APOSTROPHES = frozenset("'’ʼ`´")
 _CLAUSE_END = re.compile(r"[,.;:!?\n]")
 _NEGATION_WORDS = 6
 _WHOLE_WORDS = 400
@@ -185,7 +187,7 @@ class FloorMatcher:
                 if language is not None and target.rule.silent_in == language:
                     continue
                 span = index.match(begin, target.runs, self._rules.ordinary)
-                if span is None or (target.short and not _stands_alone(index, span, target.words)):
+                if span is None or (target.short and not _stands_alone(text, index, span, target.words)):
                     continue
                 if target.rule.unless and span.first == span.last and " " in target.plain:
                     continue  # "burncd" is a slip of the finger, no word about burning a CD.
@@ -275,7 +277,9 @@ def _word(span: Span) -> int:
     return span.first
 
 
-def _stands_alone(index: Index, span: Span, words: int) -> bool:
-    """Whether a short phrase has its own words, is written in one, or letter by letter: "k m s", not "5k ms"."""
-    count = span.last - span.first + 1
-    return count in (1, words) or all(len(word.letters) == 1 for word in index.words[span.first : span.last + 1])
+def _stands_alone(text: str, index: Index, span: Span, words: int) -> bool:
+    """Whether a short phrase has its own words, is written in one, or letter by letter: "k m s", not "5k ms". What an
+    apostrophe joins is one word: "shes" is in "she's"."""
+    found = index.words[span.first : span.last + 1]
+    joints = sum(text[one.end : two.origins[0]] in _APOSTROPHES for one, two in pairwise(found))
+    return not {len(found), len(found) - joints}.isdisjoint((1, words)) or all(len(word.letters) == 1 for word in found)
