@@ -18,6 +18,7 @@ COMMANDS = {
     "policy": ("agents.commands.policy:policy", "checks, publishes and shows policies"),
     "replay": ("agents.commands.replay:replay", "produces messages from a file"),
     "score": ("agents.commands.score:score", "decides on messages from a file, without a broker"),
+    "try": ("agents.commands.trial:trial", "shows what would have rung on a CSV export, without a broker"),
     "evaluate": ("agents.evaluate:evaluate", "tests, then trains, over labelled messages, without a broker"),
     "train": ("agents.training.train:train", "trains the base model from the open sets"),
     "tail": ("agents.commands.tail:tail", "follows a topic, readable"),
