@@ -147,6 +147,7 @@ class Stack:
             "TOCSIN_CONSOLE_PROXY_HEADER": "",
             "TOCSIN_CONSOLE_PORT": str(self.console_port),
             "TOCSIN_STOP_TIMEOUT": str(WORKER_STOP_SECONDS),
+            "TOCSIN_START_FROM": "decided",  # nobody is there to say where to begin
             "PYTHONUNBUFFERED": "1",
         }
         argv = [sys.executable, "-m", "agents.cli", "worker", *roles]

@@ -18,6 +18,7 @@ from aiokafka.structs import ConsumerRecord
 from agents import alerts
 from agents.deadletters import DeadLetters
 from agents.handout import ModelHandout, PolicyHandout, load_base
+from agents.resume import behind_decisions
 from agents.scoring.judge import Asked, Judge, Judged
 from schemas.base import Invalid, timestamp
 from schemas.decision import Decision, Source
@@ -98,37 +99,49 @@ class Triage(GroupRole):
         """Fences the previous owners, then reads where they committed last."""
         await self._transactions.assign(partitions)
         offsets = {tp: (await self.app.consumer.committed(tp))[0] for tp in partitions}
-        new = [tp for tp, offset in offsets.items() if offset is None]
-        if new and self.settings.start_from != "earliest":
-            offsets.update(await self._starts(new))
-        self._next = {tp: offset or 0 for tp, offset in offsets.items()}
+        begin = await self._begin(offsets)
+        for tp, offset in begin.items():
+            await self.app.consumer.commit_offset(tp, offset)
+        self._next = {tp: offset or 0 for tp, offset in {**offsets, **begin}.items()}
 
     async def revoked(self, partitions: set[TopicPartition]) -> None:
         """Lets the producers go."""
         await self._transactions.revoke()
 
-    async def _starts(self, new: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where to begin on partitions that the group has no offset for.
+    async def _begin(self, offsets: dict[TopicPartition, int | None]) -> dict[TopicPartition, int]:
+        """Where to begin on partitions, other than at their committed offsets.
 
         Raises:
-            TocsinError: decisions are there already: the group's offsets were lost, and all would ring again.
+            TocsinError: decisions are there already of a partition without an offset: all would ring again.
         """
+        new = [tp for tp, offset in offsets.items() if offset is None]
+        wanted = list(offsets) if self.settings.start_from == "decided" else new
+        if not wanted or self.settings.start_from == "earliest":
+            return {}
         client = await started(reader(self.settings), self.settings)
         try:
-            decided = [TopicPartition(self.settings.topic("decisions"), tp.partition) for tp in new]
-            lost = await filled(client, decided) if self.settings.start_from == "refuse" else []
-            if lost:
-                raise TocsinError(
-                    f"group {self.settings.group(self.name)} has no offset for partition {lost[0].partition} of "
-                    f"{new[0].topic}, though its decisions are not empty: it would ring up to 28 days again; set "
-                    "TOCSIN_START_FROM to earliest or latest"
-                )
             if self.settings.start_from == "latest":
-                ends = await end_offsets(client, new)
-                for tp, end in ends.items():
-                    await self.app.consumer.commit_offset(tp, end)
-                return ends
-            return {}
+                return await end_offsets(client, new)
+            numbers = {TopicPartition(self.settings.topic("decisions"), tp.partition): tp for tp in wanted}
+            decided = [numbers[tp] for tp in await filled(client, numbers)]
+            if decided and self.settings.start_from == "refuse":
+                raise TocsinError(
+                    f"group {self.settings.group(self.name)} has no offset for partition {decided[0].partition} of "
+                    f"{decided[0].topic}, though its decisions are not empty: it would ring up to 28 days again; set "
+                    "TOCSIN_START_FROM to decided (behind the message decided last), earliest or latest"
+                )
+            begin: dict[TopicPartition, int] = {}
+            for tp in decided:
+                offset = await behind_decisions(client, self.settings, tp, SOURCE, offsets[tp])
+                if offset is not None and offset != offsets[tp]:
+                    log.warning(
+                        "%s: the group's offset is %s, though all below %d is decided; on from there",
+                        tp,
+                        offsets[tp],
+                        offset,
+                    )
+                    begin[tp] = offset
+            return begin
         finally:
             await client.stop()
 

@@ -35,7 +35,8 @@ class Rights:
 
 
 RIGHTS = {
-    "triage": Rights(("messages", "models", "model-updates", "policies"), _OUTPUTS),
+    # Its own outputs it reads where its group has lost an offset: they say how far it was.
+    "triage": Rights(("messages", "models", "model-updates", "policies", "decisions", "dead-letters"), _OUTPUTS),
     "learn": Rights(("feedback", "lessons", "models", "policies"), ("lessons", "models", "model-updates", *_OUTPUTS)),
     "record": Rights(
         ("messages", "decisions", "feedback", "actions", "dead-letters", "health"),

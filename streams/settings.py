@@ -94,9 +94,10 @@ class Settings(BaseSettings):
     rebalance_timeout: float = Field(10.0, ge=1, description="seconds a worker has to join a rebalance")
     transaction_timeout: float = Field(10.0, ge=1, description="seconds until Kafka aborts an abandoned transaction")
     stop_timeout: float = Field(8.0, gt=0, description="seconds a worker has to finish what it began on SIGTERM")
-    start_from: Literal["refuse", "earliest", "latest"] = Field(
+    start_from: Literal["refuse", "decided", "earliest", "latest"] = Field(
         "refuse",
-        description="for a partition without a committed offset whose decisions are not empty: where to start",
+        description="where to start on a partition without a committed offset whose decisions are not empty; decided: behind the "
+        "message decided last, whatever offset is committed",
     )
     dead_letters_per_minute: int = Field(
         100, ge=1, description="dead letters a minute from one partition that raise the alarm dead_letter_flood"

@@ -177,6 +177,7 @@ class Stack:
             "TOCSIN_CLICKHOUSE": self.clickhouse.url,
             "TOCSIN_DATA": str(self.folder),
             "TOCSIN_LOG_FORMAT": "json",
+            "TOCSIN_START_FROM": "decided",  # as in the local stack: a killed coordinator may lose offsets, see docs/libraries.md
         }
 
     async def prepare(self) -> None:

@@ -6,11 +6,15 @@ import asyncio
 import json
 import signal
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AdminClient
 
 from streams.local import jars
@@ -204,6 +208,70 @@ async def test_a_group_that_lost_its_offsets_refuses_to_ring_four_weeks_again(
     assert len(decisions) == 21
 
 
+def _forget_offsets(settings: Settings) -> None:
+    client = AdminClient({"bootstrap.servers": settings.kafka})
+    deleted = client.delete_consumer_groups([settings.group("triage")], request_timeout=30)
+    for future in deleted.values():
+        future.result()
+
+
+def _wind_back(settings: Settings) -> None:
+    """As a coordinator does that came up with a part of its log."""
+    client = AdminClient({"bootstrap.servers": settings.kafka})
+    places = [Place(settings.topic("messages"), number, 1) for number in range(settings.partitions)]
+    wound = client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(settings.group("triage"), places)])
+    for future in wound.values():
+        future.result()
+
+
+@pytest.mark.parametrize("forget", [_forget_offsets, _wind_back])
+async def test_a_group_that_lost_its_offsets_goes_on_behind_what_was_decided(
+    prepared: Settings, tmp_path: Path, forget: Callable[[Settings], None]
+) -> None:
+    worker = Worker(prepared, "triage", folder=tmp_path)
+    await produce(prepared, "messages", [message(number, CALM) for number in range(20)])
+    await produce(prepared, "messages", [("c0", b"no message")])
+    await wait_values(prepared, "dead-letters", at_least(1), "the dead letter")
+    await wait_values(prepared, "decisions", at_least(20), "decisions")
+    worker.stop()
+    await asyncio.to_thread(forget, prepared)
+    again = Worker(prepared, "triage", folder=tmp_path, TOCSIN_START_FROM="decided")
+    try:
+        await produce(prepared, "messages", [message(number, CALM) for number in range(20, 60)])
+        decisions = await wait_values(prepared, "decisions", at_least(60), "the new decisions")
+        letters = await wait_values(prepared, "dead-letters", at_least(1), "the dead letter")
+    finally:
+        again.stop()
+    assert Counter(one["message_id"] for one in decisions) == Counter(f"m{number}" for number in range(60))
+    assert len(letters) == 1
+    assert "is decided; on from there" in again.text()
+
+
+async def test_where_to_go_on_is_not_guessed_once_the_message_decided_last_is_gone(
+    prepared: Settings, tmp_path: Path
+) -> None:
+    worker = Worker(prepared, "triage", folder=tmp_path)
+    await produce(prepared, "messages", [message(number, CALM) for number in range(20)])
+    await wait_values(prepared, "decisions", at_least(20), "decisions")
+    worker.stop()
+    await asyncio.to_thread(_forget_offsets, prepared)
+    await _empty(prepared, "messages")
+    refused = Worker(prepared, "triage", folder=tmp_path, ready=False, TOCSIN_START_FROM="decided")
+    assert await asyncio.to_thread(refused.process.wait, 60) == 70
+    assert "where to go on cannot be known" in refused.text()
+
+
+async def _empty(settings: Settings, name: str) -> None:
+    """Removes every record, as retention does."""
+    client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    await client.start()
+    try:
+        places = [TopicPartition(settings.topic(name), number) for number in range(settings.partitions)]
+        await client.delete_records({place: RecordsToDelete(-1) for place in places})
+    finally:
+        await client.close()
+
+
 async def test_a_worker_that_died_in_its_very_first_transaction_is_followed_by_another(
     prepared: Settings, tmp_path: Path
 ) -> None:
@@ -220,13 +288,6 @@ async def test_a_worker_that_died_in_its_very_first_transaction_is_followed_by_a
     finally:
         worker.stop()
     assert len({one["message_id"] for one in decisions}) == 20
-
-
-def _forget_offsets(settings: Settings) -> None:
-    client = AdminClient({"bootstrap.servers": settings.kafka})
-    deleted = client.delete_consumer_groups([settings.group("triage")], request_timeout=30)
-    for future in deleted.values():
-        future.result()
 
 
 async def test_a_policy_pushed_while_running_is_in_force_from_the_next_message_on(
