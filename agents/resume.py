@@ -50,9 +50,8 @@ async def behind_decisions(
             "where to go on cannot be known: set TOCSIN_START_FROM to earliest or latest"
         )
     letter = await _last(client, TopicPartition(settings.topic("dead-letters"), tp.partition), source)
-    if (
-        letter is not None and letter["at"] >= last["decided_at"]
-    ):  # an older one may be of an earlier topic of that name
+    # An older one may be of an earlier topic of that name.
+    if letter is not None and letter["at"] >= last["decided_at"]:
         offset = max(offset, letter["offset"])
     return offset + 1
 
