@@ -20,6 +20,7 @@ COMMANDS = {
     "score": ("agents.commands.score:score", "decides on messages from a file, without a broker"),
     "try": ("agents.commands.trial:trial", "shows what would have rung on a CSV export, without a broker"),
     "evaluate": ("agents.evaluate:evaluate", "tests, then trains, over labelled messages, without a broker"),
+    "teach": ("agents.commands.teach:teach", "sends labels that you have already as feedback"),
     "train": ("agents.training.train:train", "trains the base model from the open sets"),
     "tail": ("agents.commands.tail:tail", "follows a topic, readable"),
     "explain": ("agents.commands.explain:explain", "recomputes a decision and says whether it is identical"),

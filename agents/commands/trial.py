@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents import policies
+from agents.exports import NAMES, Layout, layout, rows
 from agents.handout import load_base
 from agents.scoring.heads import Model
 from agents.scoring.judge import Asked, Judge
 from agents.scoring.policy import PolicyError, parse
-from agents.trial.exports import NAMES, Layout, layout, rows
 from agents.trial.figures import Trial
 from agents.trial.page import page
 from schemas.base import Invalid, timestamp

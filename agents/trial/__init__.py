@@ -1,4 +1,4 @@
 """`tocsin try`: what would have rung on messages that somebody exported from another tool.
 
-`exports` reads the file, `figures` counts, `page` says it. Must never: send anything, or keep what it read.
+`figures` counts, `page` says it. Must never: send anything, or keep what it read.
 """

@@ -158,6 +158,25 @@ async def test_the_same_feedback_twice_is_one_lesson(prepared: Settings, tmp_pat
     assert [one["feedback_id"] for one in lessons] == ["f1", "f2", "f3"]
 
 
+async def test_labels_of_an_export_taught_twice_are_learned_once(prepared: Settings, tmp_path: Path) -> None:
+    export = tmp_path / "reviews.csv"
+    export.write_text("Review,Stars\nlovely and quick,5\nbroken again,1\nnobody answers,1\nfine,3\n")
+    arguments = ["--label", "sentiment=Stars", "--value", "sentiment:5=positive", "--value", "sentiment:1=negative"]
+    learner = Worker(prepared, "learn", folder=tmp_path)
+    try:
+        for _ in range(2):
+            done = await asyncio.to_thread(tocsin, prepared, "teach", str(export), *arguments)
+            assert done.returncode == 0, done.stderr
+            assert b"3 messages sent as feedback" in done.stdout
+        await produce(prepared, "feedback", [feedback(1, {"sentiment": "neutral"})])  # learned last
+        lessons = await wait_values(
+            prepared, "lessons", lambda found: found[-1:] != [] and found[-1]["feedback_id"] == "f1", "lessons"
+        )
+    finally:
+        learner.stop()
+    assert [one["labels"]["sentiment"] for one in lessons] == ["positive", "negative", "negative", "neutral"]
+
+
 async def test_lessons_hold_no_text(prepared: Settings, tmp_path: Path) -> None:
     worker = Worker(prepared, "learn", folder=tmp_path)
     try:

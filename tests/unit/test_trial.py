@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from agents.commands.trial import trial
-from agents.trial.exports import layout, moment, rows
+from agents.exports import layout, moment, rows
 from streams.errors import TocsinError
 
 HEADER = ["Ticket ID", "Created at", "Requester", "Message", "Author role"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import TextIOWrapper
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from agents.inputs import opened
@@ -65,6 +66,7 @@ class Row(NamedTuple):
     """A message, as the fields of one, or why there is none.
 
     Attributes:
+        labels: what stands in the columns of labels, by head; empty cells left out.
         line: of the file, from 1; where the row ends, if it has several.
         fault: what is wrong with the row, in a few words; "" where it is a message.
     """
@@ -72,6 +74,7 @@ class Row(NamedTuple):
     line: int
     fields: dict[str, Any]
     fault: str
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Layout:
     delimiter: str
     header: tuple[str, ...]
     columns: Mapping[str, int]
+    labels: Mapping[str, int]
     lines: int
 
     def said(self) -> str:
@@ -89,11 +93,12 @@ class Layout:
         return ", ".join(f"{name}: {quoted(self.header[place])}" for name, place in self.columns.items())
 
 
-def layout(file: str, given: Mapping[str, str]) -> Layout:
+def layout(file: str, given: Mapping[str, str], labels: Mapping[str, str] | None = None) -> Layout:
     """How a file is to be read: its encoding, what stands between its columns, and which is which.
 
     Args:
         given: columns by what they hold, named as in the file; they go before what would be found.
+        labels: columns with somebody's labels, by the head that they speak of.
 
     Raises:
         TocsinError: the file cannot be read, is empty, or has no such column, or none for the text.
@@ -105,21 +110,21 @@ def layout(file: str, given: Mapping[str, str]) -> Layout:
         raise TocsinError(f"{file} is empty: its first line must name the columns")
     header = tuple(name.strip() for name in first)
     plain = [_plain(name) for name in header]
-    columns: dict[str, int] = {}
-    for name, column in given.items():
+    for column in (*given.values(), *(labels or {}).values()):
         if _plain(column) not in plain:
             raise TocsinError(f"{file} has no column {quoted(column)}; it has {_listed(header)}")
-        columns[name] = plain.index(_plain(column))
+    columns = {name: plain.index(_plain(column)) for name, column in given.items()}
+    spoken = {head: plain.index(_plain(column)) for head, column in (labels or {}).items()}
     for name, known in NAMES.items():
         found = next((plain.index(each) for each in known if each in plain), None)
-        if name not in columns and found is not None and found not in columns.values():
+        if name not in columns and found is not None and found not in (*columns.values(), *spoken.values()):
             columns[name] = found
     if "text" not in columns:
         raise TocsinError(
             f"{file} has no column that looks like the messages' text; it has {_listed(header)}: "
             "name it with --column text=NAME"
         )
-    return Layout(encoding, mark, header, {name: columns[name] for name in NAMES if name in columns}, count)
+    return Layout(encoding, mark, header, {name: columns[name] for name in NAMES if name in columns}, spoken, count)
 
 
 def rows(file: str, how: Layout) -> Iterator[Row]:
@@ -165,7 +170,9 @@ def _row(line: int, cells: list[str], how: Layout) -> Row | None:
         del fields["language"]  # a name such as "French" is no tag; the text says it, too
     if "language" in fields:
         fields["language"] = fields["language"].replace("_", "-")
-    return Row(line, fields, "")
+    return Row(
+        line, fields, "", {head: cells[place].strip() for head, place in how.labels.items() if cells[place].strip()}
+    )
 
 
 def moment(value: str) -> datetime | None:
