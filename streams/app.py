@@ -137,6 +137,9 @@ class ChunkApp:
             except asyncio.CancelledError:
                 raise
             except Exception as error:
+                if self._stopping:  # its producer was closed: whoever owns the partition next does it again
+                    log.warning("%s: offsets %d to %d are not finished: %r", chunk.tp, chunk.first, chunk.last, error)
+                    return
                 leave(f"{self.role} could not finish {chunk.tp} offsets {chunk.first} to {chunk.last}: {error}", error)
             self.consumer.done(chunk, rest or 0.0)
             metrics.RECORDS_READ.labels(self.role, chunk.tp.topic).inc(len(chunk.records))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -26,6 +28,11 @@ class Role:
 
     async def handle(self, chunk: Chunk) -> None:
         self.handled.append(chunk)
+        await self.meanwhile()
+        raise RuntimeError("the producer is closed")
+
+    async def meanwhile(self) -> None:
+        """What happens before the chunk fails."""
 
     async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
         raise RuntimeError("a transaction of the last assignment is under way")
@@ -57,6 +64,25 @@ async def test_partitions_that_come_while_it_stops_are_not_taken(role: Role) -> 
         await role.app.assigned({PLACE}, 1)
     await role.app.stop()
     await role.app.assigned({PLACE}, 1)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+async def test_a_chunk_that_fails_ends_the_process_with_seventy_unless_it_stops_anyway(
+    role: Role, monkeypatch: pytest.MonkeyPatch, stops: bool
+) -> None:
+    async def stream() -> AsyncIterator[Chunk]:
+        record: Any = SimpleNamespace(offset=0)
+        yield Chunk(PLACE, [record], 1, generation=role.app.consumer.generation)
+
+    async def missing(chunk: Chunk) -> int:
+        return 0
+
+    monkeypatch.setattr(role.app.consumer, "missing", missing)
+    if stops:
+        monkeypatch.setattr(role, "meanwhile", role.app.stop)
+    with nullcontext() if stops else pytest.raises(Left, match="could not finish"):
+        await role.app._agent(cast("Any", stream()))
+    assert len(role.handled) == 1
 
 
 async def test_a_chunk_that_comes_while_it_stops_is_not_begun(role: Role) -> None:
