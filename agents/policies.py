@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from importlib.resources import files
+from pathlib import Path
 
-from agents.scoring.policy import Policy, parse
+from agents.scoring.policy import Policy, PolicyError, parse
 from schemas.base import timestamp
 from schemas.decision import encode
 from schemas.operations import PolicyRecord
@@ -24,6 +25,18 @@ from streams.settings import Settings
 def default_document() -> str:
     """The default policy's file, as it is shipped."""
     return files("deploy").joinpath("policy", "default.yaml").read_text("utf-8")
+
+
+def of_file(path: Path | None) -> Policy:
+    """The policy of a file; the default where None.
+
+    Raises:
+        TocsinError: it is none; names file and line.
+    """
+    try:
+        return parse(default_document() if path is None else path.read_bytes())
+    except PolicyError as error:
+        raise TocsinError(f"{path}: {error}") from None
 
 
 async def published(settings: Settings) -> tuple[dict[str, PolicyRecord], dict[str, str]]:

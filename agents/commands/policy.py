@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from agents import policies
-from agents.scoring.policy import Policy, PolicyError, parse
 from streams import cli
 from streams.errors import TocsinError
 
@@ -23,7 +22,7 @@ def policy() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check(file: Path) -> None:
     """Says whether FILE is a policy; else which line is wrong, and how. Needs no broker."""
-    found = _parsed(file)
+    found = policies.of_file(file)
     phrases = sum(len(floor.phrases) for floor in found.floors)
     click.echo(f"{file}: good; {found.version}, {len(found.floors)} floors, {phrases} phrases")
 
@@ -34,7 +33,7 @@ def check(file: Path) -> None:
 @click.option("--by", default=getpass.getuser, show_default="your user name", help="who changes it")
 def push(file: Path, reason: str, by: str) -> None:
     """Publishes FILE: every worker uses it from its next message on. Old versions stay."""
-    _parsed(file)
+    policies.of_file(file)
     settings = cli.settings()
     found = asyncio.run(policies.push(settings, file.read_text("utf-8"), by, reason))
     click.echo(f"published {found.version}")
@@ -59,10 +58,3 @@ def show(shipped: bool, history: bool) -> None:
     if wanted not in records:
         raise TocsinError(f"policy {settings.policy!r} (TOCSIN_POLICY) is not published; run `tocsin init`")
     click.echo(records[wanted].document or "", nl=False)
-
-
-def _parsed(file: Path) -> Policy:
-    try:
-        return parse(file.read_bytes())
-    except PolicyError as error:
-        raise TocsinError(f"{file}: {error}") from None

@@ -13,13 +13,11 @@ from agents.handout import load_base
 from agents.inputs import cut, lines
 from agents.scoring.heads import Model
 from agents.scoring.judge import Judge
-from agents.scoring.policy import PolicyError, parse
 from schemas.base import Invalid, timestamp
 from schemas.decision import Source, encode
 from schemas.message import read_message
 from schemas.operations import dead_letter
 from streams import cli
-from streams.errors import TocsinError
 
 
 @click.command()
@@ -36,10 +34,7 @@ def score(file: str, policy_file: Path | None) -> None:
     What cannot be read becomes a dead letter, a JSON line on standard error, where nothing else is written.
     """
     settings = cli.settings(log_level="error")
-    try:
-        policy = parse(policies.default_document() if policy_file is None else policy_file.read_bytes())
-    except PolicyError as error:
-        raise TocsinError(f"{policy_file}: {error}") from None
+    policy = policies.of_file(policy_file)
     judge = Judge(policy, Model(load_base(settings)))
     name = "-" if file == "-" else Path(file).name
     out, err = sys.stdout.buffer, sys.stderr.buffer
