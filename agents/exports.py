@@ -9,7 +9,7 @@ import csv
 import re
 import unicodedata
 from codecs import getincrementaldecoder
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -44,31 +44,35 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Names that a column may have, small, without accents and signs; the first that is there counts."""
 
-_CUSTOMERS = {
-    "customer",
-    "user",
-    "end user",
-    "client",
-    "contact",
-    "visitor",
-    "true",
-    "in",
-    "inbound",
-    "incoming",
-    "1",
-    "",
-}
+_CUSTOMERS = frozenset(
+    ["customer", "user", "end user", "client", "contact", "visitor", "true", "in", "inbound", "incoming", "1", ""]
+)
 _DELIMITERS = ",;\t|"
 _HEADER_BYTES = 65_536
+
+
+def pairs(option: str, given: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """The columns that options of the form WHAT=NAME name, by what they hold.
+
+    Raises:
+        TocsinError: a WHAT that is not known, or no NAME.
+    """
+    found = {}
+    for each in given:
+        what, _, name = each.partition("=")
+        if what not in known or not name:
+            raise TocsinError(f"{option} {each}: must be one of {', '.join(known)}, then = and a column's name")
+        found[what] = name
+    return found
 
 
 class Row(NamedTuple):
     """A message, as the fields of one, or why there is none.
 
     Attributes:
-        labels: what stands in the columns of labels, by head; empty cells left out.
         line: of the file, from 1; where the row ends, if it has several.
         fault: what is wrong with the row, in a few words; "" where it is a message.
+        labels: what stands in the columns of labels, by head; empty cells left out.
     """
 
     line: int
@@ -170,9 +174,7 @@ def _row(line: int, cells: list[str], how: Layout) -> Row | None:
         del fields["language"]  # a name such as "French" is no tag; the text says it, too
     if "language" in fields:
         fields["language"] = fields["language"].replace("_", "-")
-    return Row(
-        line, fields, "", {head: cells[place].strip() for head, place in how.labels.items() if cells[place].strip()}
-    )
+    return Row(line, fields, "", {head: cell for head, place in how.labels.items() if (cell := cells[place].strip())})
 
 
 def moment(value: str) -> datetime | None:

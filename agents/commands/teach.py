@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 import orjson
 
 from agents.evaluate import evaluate_stream, label_of
-from agents.exports import NAMES, layout, rows
+from agents.exports import NAMES, layout, pairs, rows
 from agents.handout import load_base
 from agents.scoring.base import Base
 from schemas.base import Invalid, quoted, timestamp
@@ -26,6 +27,8 @@ from streams.settings import Settings
 from streams.topics import check
 
 SOURCE = "tocsin/teach"
+SHOWN = 8
+"""Values and faults that are told."""
 
 
 @click.command()
@@ -59,23 +62,30 @@ def teach(
     learned then). What was sent once is not learned twice, however often the file is taught.
     """
     settings = cli.settings(log_level="error")
-    columns = _pairs("--column", given, NAMES)
-    heads = _pairs("--label", spoken, HEADS)
+    columns = pairs("--column", given, NAMES)
+    heads = pairs("--label", spoken, HEADS)
     meaning = _meanings(said, heads)
     how = layout(file, columns, heads)
     taught: list[dict[str, Any]] = []
     strange: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     for row in rows(file, how):
-        labels = {} if row.fault else _labels(row.labels, meaning, strange)
+        if row.fault:
+            unread[row.fault] += 1
+            continue
+        labels = _labels(row.labels, meaning, strange)
         if not labels:
             continue
         one = {**row.fields, "labels": labels}
         try:
             taught.append({**one, "feedback": _feedback(one, reviewer)})
         except Invalid as fault:
-            strange[f"line {row.line}: {fault.detail}"] += 1
-    for line in _said(taught, heads, strange, load_base(settings)):
+            unread[fault.detail] += 1
+    for line in _said(taught, heads, load_base(settings)):
         click.echo(line)
+    for title, left in (("Left out, being no label (--value says what one means)", strange), ("Rows not read", unread)):
+        if left:
+            click.echo(f"{title}: {', '.join(f'{why} {count:,}' for why, count in left.most_common(SHOWN))}.")
     if not taught:
         raise TocsinError(f"{file} has no message with a label")
     if not dry_run:
@@ -83,16 +93,6 @@ def teach(
         click.echo(
             f"{sent:,} messages sent as feedback to {settings.topic('feedback')}; learning takes about 1 ms each."
         )
-
-
-def _pairs(option: str, given: tuple[str, ...], known: Any) -> dict[str, str]:
-    pairs = {}
-    for each in given:
-        what, _, name = each.partition("=")
-        if what not in known or not name:
-            raise TocsinError(f"{option} {each}: must be one of {', '.join(known)}, then = and a column's name")
-        pairs[what] = name
-    return pairs
 
 
 def _meanings(said: tuple[str, ...], heads: dict[str, str]) -> dict[tuple[str, str], str]:
@@ -108,7 +108,7 @@ def _meanings(said: tuple[str, ...], heads: dict[str, str]) -> dict[tuple[str, s
     return meaning
 
 
-def _labels(cells: Any, meaning: dict[tuple[str, str], str], strange: Counter[str]) -> dict[str, str]:
+def _labels(cells: Mapping[str, str], meaning: dict[tuple[str, str], str], strange: Counter[str]) -> dict[str, str]:
     labels = {}
     for head, cell in cells.items():
         label = _label(head, meaning.get((head, cell.casefold()), cell))
@@ -124,12 +124,12 @@ def _label(head: str, value: str) -> str | None:
     if head == "sentiment":
         return value.lower() if value.lower() in SENTIMENTS else None
     try:
-        return label_of(value if head in BINARY_HEADS else value[:64], head)
+        return label_of(value, head)
     except ValueError:
         return None
 
 
-def _said(taught: list[dict[str, Any]], heads: dict[str, str], strange: Counter[str], base: Base) -> list[str]:
+def _said(taught: list[dict[str, Any]], heads: dict[str, str], base: Base) -> list[str]:
     lines = [f"{len(taught):,} messages with a label."]
     for head in heads:
         count = sum(head in one["labels"] for one in taught)
@@ -142,9 +142,6 @@ def _said(taught: list[dict[str, Any]], heads: dict[str, str], strange: Counter[
             f"{head}: {count:,} labels. On the last fifth ({after['n']:,}): right {before['accuracy']:.3f} before, "
             f"{after['accuracy']:.3f} after; macro F1 {before['macro_f1']:.3f} before, {after['macro_f1']:.3f} after."
         )
-    if strange:
-        shown = ", ".join(f"{value} {count:,}" for value, count in strange.most_common(8))
-        lines.append(f"Left out, being no label (--value says what one means): {shown}.")
     return lines
 
 

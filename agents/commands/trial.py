@@ -11,18 +11,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents import policies
-from agents.exports import NAMES, Layout, layout, rows
+from agents.exports import NAMES, Layout, layout, pairs, rows
 from agents.handout import load_base
 from agents.scoring.heads import Model
 from agents.scoring.judge import Asked, Judge
-from agents.scoring.policy import PolicyError, parse
 from agents.trial.figures import Trial
 from agents.trial.page import page
 from schemas.base import Invalid, timestamp
 from schemas.decision import Source
 from schemas.message import message_of
 from streams import cli
-from streams.errors import TocsinError
 
 BATCH = 32
 
@@ -50,11 +48,8 @@ def trial(file: str, given: tuple[str, ...], policy_file: Path | None) -> None:
     sent anywhere, and nothing is kept.
     """
     settings = cli.settings(log_level="error")
-    try:
-        policy = parse(policies.default_document() if policy_file is None else policy_file.read_bytes())
-    except PolicyError as error:
-        raise TocsinError(f"{policy_file}: {error}") from None
-    how = layout(file, _columns(given))
+    policy = policies.of_file(policy_file)
+    how = layout(file, pairs("--column", given, NAMES))
     judge = Judge(policy, Model(load_base(settings)))
     found = Trial(policy)
     for batch in _batches(file, how, found):
@@ -62,16 +57,6 @@ def trial(file: str, given: tuple[str, ...], policy_file: Path | None) -> None:
     versions = f"Policy {policy.version[:20]}, model {judge.model.version}"
     for line in page(found, Path(file).name, how.said(), versions):
         click.echo(line)
-
-
-def _columns(given: tuple[str, ...]) -> dict[str, str]:
-    columns = {}
-    for each in given:
-        what, _, name = each.partition("=")
-        if what not in NAMES or not name:
-            raise TocsinError(f"--column {each}: must be WHAT=NAME, where WHAT is one of {', '.join(NAMES)}")
-        columns[what] = name
-    return columns
 
 
 def _batches(file: str, how: Layout, found: Trial) -> Iterator[list[tuple[int, bool, Asked]]]:

@@ -46,7 +46,7 @@ class Phrase:
     """
 
     floor: str
-    priority: Priority
+    priority: str
     rang: int = 0
     alone: int = 0
     agreed: int = 0
@@ -77,7 +77,7 @@ class Trial:
     heads: Counter[str] = field(default_factory=Counter)
     faults: dict[str, tuple[int, int]] = field(default_factory=dict)
     days: set[str] = field(default_factory=set)
-    customers: set[int] = field(default_factory=set)
+    customers: set[str] = field(default_factory=set)
 
     def refuse(self, line: int, fault: str) -> None:
         """A row that is no message."""
@@ -91,7 +91,7 @@ class Trial:
             timed: whether the export said when it was sent.
         """
         self.messages += 1
-        self.customers.add(hash(message.customer_id))
+        self.customers.add(message.customer_id)
         self.priorities[decision.priority] += 1
         self.languages[decision.language if decision.language in ("en", "fr") else "other"] += 1
         if timed:
@@ -114,7 +114,7 @@ class Trial:
             self._count(phrase, floor, line, decision, lonely)
 
     def _count(self, phrase: str, floor: str, line: int, decision: Decision, lonely: bool) -> None:
-        entry = self.phrases.setdefault(phrase, Phrase(floor, self.policy.floors[floor].priority))  # type: ignore[arg-type]
+        entry = self.phrases.setdefault(phrase, Phrase(floor, self.policy.floors[floor].priority))
         entry.rang += 1
         if len(entry.lines) < EXAMPLES:
             entry.lines.append(line)

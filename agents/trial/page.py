@@ -13,6 +13,7 @@ from schemas.base import FLAGGED, quoted
 MEANING = {"p0": "p0, now", "p1": "p1, today", "p2": "p2, a person should answer", "p3": "p3, can wait"}
 EXCERPT = 110
 PHRASES = 25
+FAULTS = 20
 
 
 def page(trial: Trial, name: str, columns: str, versions: str) -> Iterator[str]:
@@ -123,9 +124,12 @@ def _heads(trial: Trial) -> Iterator[str]:
 def _unread(trial: Trial) -> Iterator[str]:
     yield "## What was not read"
     yield ""
-    rows = [[fault, f"{count:,}", f"{first:,}"] for fault, (count, first) in sorted(trial.faults.items())]
+    ordered = sorted(trial.faults.items(), key=lambda each: (-each[1][0], each[0]))
+    rows = [[fault, f"{count:,}", f"{first:,}"] for fault, (count, first) in ordered[:FAULTS]]
     if rows:
         yield from _table(["rows left out, because", "rows", "first line"], rows)
+        if len(ordered) > FAULTS:
+            yield f"And {len(ordered) - FAULTS:,} reasons more."
     else:
         yield "Every row with a message was read."
     if trial.messages:

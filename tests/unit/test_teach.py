@@ -49,6 +49,17 @@ def test_a_taxonomy_of_ones_own_is_learned_from_nothing(tmp_path: Path) -> None:
     assert "category: 40 labels. On the last fifth (8): right 0.000 before, 1.000 after;" in text
 
 
+def test_rows_that_are_no_message_are_said_and_the_others_taught(tmp_path: Path) -> None:
+    file = tmp_path / "out.csv"
+    file.write_text("Review,Group\nfine,a\n,a\nx,y,z\nlong," + "g" * 65 + "\n")
+    text = told(str(file), "--label", "category=Group")
+    assert "1 messages with a label." in text
+    (line,) = [line for line in text.splitlines() if line.startswith("Rows not read: ")]
+    assert "no text 1" in line
+    assert "another number of columns than the 2 of the first line 1" in line
+    assert "labels.category" in line
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

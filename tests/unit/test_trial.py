@@ -99,6 +99,13 @@ def test_rows_that_are_no_message_are_counted_with_their_line_and_hold_nothing_u
     assert any("customer_id" in line and "300 characters" in line for line in unread)
 
 
+def test_however_many_reasons_there_are_the_page_stays_one(tmp_path: Path) -> None:
+    rows = [["fine so far", "c" * (300 + number)] for number in range(40)]
+    unread = section(page(export(tmp_path / "out.csv", rows, ["text", "customer"])), "What was not read")
+    assert len(unread) < 30
+    assert "And 20 reasons more." in unread
+
+
 def test_a_column_with_a_name_of_its_own_may_be_named(tmp_path: Path) -> None:
     file = export(tmp_path / "out.csv", [["water is coming through my ceiling", "x"]], ["Wortlaut", "Text"])
     assert layout(file, {}).columns == {"text": 1}
