@@ -37,6 +37,10 @@ FETCH_WAIT_MS = 20
 FETCH_WAIT_BUSY_MS = 3
 """And where one is: when it comes free it joins the next fetch only, so this is what it waits."""
 
+METADATA_MS = 5_000
+"""How old what a consumer knows about its topics may become. A refresh that fails is not repeated before: a member that
+joined while the broker was away shared out what it knew, which was nothing, and read nothing for aiokafka's five minutes."""
+
 COMMIT_RETRY_SECONDS = 0.1
 
 
@@ -88,6 +92,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
             max_poll_interval_ms=300_000,
             max_partition_fetch_bytes=consumer.max_bytes,
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            metadata_max_age_ms=METADATA_MS,
             session_timeout_ms=int(settings.session_timeout * 1000),
             heartbeat_interval_ms=int(settings.session_timeout * 1000 / 6),
             rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),

@@ -1,6 +1,6 @@
 """What tests share: real servers, started once, on loopback, in folders that are removed.
 
-Owns: the fixtures `kafka`, `settings`. A service that is missing skips a test on a laptop and fails it in CI.
+Owns: the fixtures `kafka`, `settings`, `made`, `prepared`. A service that is missing skips a test on a laptop and fails it in CI.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from streams.errors import TocsinError
 from streams.local import jars
 from streams.local.broker import Broker
 from streams.settings import Settings, load
+from tests.harness import initialised
 
 IN_CI = os.environ.get("CI") == "true"
 _numbers = itertools.count(1)
@@ -79,6 +80,12 @@ def settings(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Set
         http_port=0,
         console_port=0,
     )
+
+
+@pytest.fixture
+async def prepared(settings: Settings) -> Settings:
+    """Settings whose topics and policy are there."""
+    return await initialised(settings)
 
 
 @pytest.fixture

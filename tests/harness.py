@@ -49,6 +49,13 @@ def tocsin(settings: Settings, *arguments: str, timeout: float = 60, stdin: byte
     )
 
 
+async def initialised(settings: Settings) -> Settings:
+    """The settings, with topics and policy there: by the command that people use."""
+    done = await asyncio.to_thread(tocsin, settings, "init")
+    assert done.returncode == 0, done.stderr
+    return settings
+
+
 class Worker:
     """One `tocsin worker` process, with its log."""
 

@@ -46,6 +46,9 @@ async def compare(
                 total = most * OF_ONE_PARTITION
                 others = Stream(total / (TIMES + 1), _Others(settings, corpus).__getitem__)
                 noisy = Stream(total - others.rate, _Noisy(corpus).__getitem__)
+                await offered(
+                    settings, [others, noisy], seconds, process.check
+                )  # a broker just started compiles itself
                 found: dict[str, Any] = {"one_partition": round(most, 1), "total": round(total, 1)}
                 for name, streams in (("alone", [others]), ("noisy", [others, noisy])):
                     begun, seen, _ = await offered(settings, streams, seconds, process.check)

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from tests.bench import picture
+from tests.bench.latency import WARM_UP
 
 _OUR_SHARE = "broker, load generator, subscriber and workers share the cores"
 
@@ -159,7 +160,8 @@ def _latency(curves: list[dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield (
         "From the moment a message was due, on a fixed schedule that waits for nobody, to a `read_committed` subscriber "
-        "of the priority topics; the first seconds of each load are dropped. Due messages leave every 4 ms."
+        "of the priority topics; the first seconds of each load are dropped. Due messages leave every 4 ms. Before the "
+        f"first point {WARM_UP:.0%} of the maximum is offered and dropped: a broker just started still compiles itself."
     )
     yield ""
     yield "![Latency over offered load](latency.svg)"
@@ -183,7 +185,7 @@ def _fairness(fair: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"One partition takes {fair['one_partition']:,.0f} messages/s; all traffic together is a quarter of that, ten "
-        "elevenths of it from one customer. p0 alerts of the others:"
+        "elevenths of it from one customer. The same load is offered before, and dropped. p0 alerts of the others:"
     )
     yield ""
     rows = [

@@ -23,14 +23,6 @@ pytestmark = pytest.mark.integration
 TEXT = "the zorbling on my flimflam keeps grombling since the quibble update"
 
 
-@pytest.fixture
-async def prepared(settings: Settings) -> Settings:
-    """Settings whose topics and policy are there."""
-    done = await asyncio.to_thread(tocsin, settings, "init")
-    assert done.returncode == 0, done.stderr
-    return settings
-
-
 def feedback(number: int, labels: dict[str, Any] | None, **more: Any) -> tuple[str, dict[str, Any]]:
     """(key, value) of a feedback record about message `number`."""
     fields = {

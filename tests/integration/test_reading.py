@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import CommitFailedError
 from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import OffsetAndMetadata
@@ -151,6 +152,25 @@ async def test_a_member_that_the_group_has_forgotten_commits_nothing_though_the_
             while reader.app.consumer._member == member or not reader.app.ready:
                 await asyncio.sleep(0.02)
     assert found[place(made)].offset == 4
+
+
+async def test_a_member_that_joined_without_knowing_the_topics_is_given_them_soon(
+    made: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = AIOKafkaClient._metadata_update
+    lost: list[Any] = []
+
+    async def losing(client: AIOKafkaClient, cluster: Any, names: Any) -> Any:
+        if made.topic("messages") in names and not lost:
+            lost.append(names)
+            return False  # as where the broker goes away just then
+        return await known(client, cluster, names)
+
+    await write(made, 20)
+    monkeypatch.setattr(AIOKafkaClient, "_metadata_update", losing)
+    async with reading(made, monkeypatch) as reader:
+        await reader.until(lambda: reader.has(20))
+    assert lost
 
 
 async def test_offsets_that_hold_nothing_are_no_hole(made: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,39 +6,22 @@ import asyncio
 import json
 import signal
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from confluent_kafka import ConsumerGroupTopicPartitions
-from confluent_kafka import TopicPartition as Place
-from confluent_kafka.admin import AdminClient
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.local import jars
 from streams.local.broker import Broker
 from streams.settings import Settings, load
-from tests.harness import Worker, at_least, message, produce, read_all, tocsin, values, wait_values
+from tests.harness import Worker, at_least, initialised, message, produce, read_all, tocsin, values, wait_values
 
 pytestmark = pytest.mark.integration
 
 CALM = "hello there, could you tell me when the shop opens tomorrow morning please"
 DANGER = "I want to kill myself tonight, I have the pills in front of me"
-
-
-async def ready(settings: Settings) -> Settings:
-    """Topics and policy, by the command that people use."""
-    done = await asyncio.to_thread(tocsin, settings, "init")
-    assert done.returncode == 0, done.stderr
-    return settings
-
-
-@pytest.fixture
-async def prepared(settings: Settings) -> Settings:
-    """Settings whose topics and policy are there."""
-    return await ready(settings)
 
 
 async def test_every_message_is_decided_once_and_in_order_though_a_worker_is_killed(
@@ -187,91 +170,6 @@ async def test_a_frozen_worker_that_wakes_up_writes_nothing_more(prepared: Setti
     assert Counter(one["message_id"] for one in decisions) == Counter(f"m{number}" for number in range(1000))
 
 
-async def test_a_group_that_lost_its_offsets_refuses_to_ring_four_weeks_again(
-    prepared: Settings, tmp_path: Path
-) -> None:
-    worker = Worker(prepared, "triage", folder=tmp_path)
-    await produce(prepared, "messages", [message(number, CALM) for number in range(20)])
-    await wait_values(prepared, "decisions", lambda found: len(found) == 20, "decisions")
-    worker.stop()
-    await asyncio.to_thread(_forget_offsets, prepared)
-    refused = Worker(prepared, "triage", folder=tmp_path, ready=False)
-    assert await asyncio.to_thread(refused.process.wait, 60) == 70
-    assert "TOCSIN_START_FROM" in refused.text()
-    again = Worker(prepared, "triage", folder=tmp_path, TOCSIN_START_FROM="latest")
-    try:
-        await produce(prepared, "messages", [message(99, CALM)])
-        decisions = await wait_values(prepared, "decisions", lambda found: len(found) > 20, "the new decision")
-    finally:
-        again.stop()
-    assert Counter(one["message_id"] for one in decisions)["m99"] == 1
-    assert len(decisions) == 21
-
-
-def _forget_offsets(settings: Settings) -> None:
-    client = AdminClient({"bootstrap.servers": settings.kafka})
-    deleted = client.delete_consumer_groups([settings.group("triage")], request_timeout=30)
-    for future in deleted.values():
-        future.result()
-
-
-def _wind_back(settings: Settings) -> None:
-    """As a coordinator does that came up with a part of its log."""
-    client = AdminClient({"bootstrap.servers": settings.kafka})
-    places = [Place(settings.topic("messages"), number, 1) for number in range(settings.partitions)]
-    wound = client.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(settings.group("triage"), places)])
-    for future in wound.values():
-        future.result()
-
-
-@pytest.mark.parametrize("forget", [_forget_offsets, _wind_back])
-async def test_a_group_that_lost_its_offsets_goes_on_behind_what_was_decided(
-    prepared: Settings, tmp_path: Path, forget: Callable[[Settings], None]
-) -> None:
-    worker = Worker(prepared, "triage", folder=tmp_path)
-    await produce(prepared, "messages", [message(number, CALM) for number in range(20)])
-    await produce(prepared, "messages", [("c0", b"no message")])
-    await wait_values(prepared, "dead-letters", at_least(1), "the dead letter")
-    await wait_values(prepared, "decisions", at_least(20), "decisions")
-    worker.stop()
-    await asyncio.to_thread(forget, prepared)
-    again = Worker(prepared, "triage", folder=tmp_path, TOCSIN_START_FROM="decided")
-    try:
-        await produce(prepared, "messages", [message(number, CALM) for number in range(20, 60)])
-        decisions = await wait_values(prepared, "decisions", at_least(60), "the new decisions")
-        letters = await wait_values(prepared, "dead-letters", at_least(1), "the dead letter")
-    finally:
-        again.stop()
-    assert Counter(one["message_id"] for one in decisions) == Counter(f"m{number}" for number in range(60))
-    assert len(letters) == 1
-    assert "is decided; on from there" in again.text()
-
-
-async def test_where_to_go_on_is_not_guessed_once_the_message_decided_last_is_gone(
-    prepared: Settings, tmp_path: Path
-) -> None:
-    worker = Worker(prepared, "triage", folder=tmp_path)
-    await produce(prepared, "messages", [message(number, CALM) for number in range(20)])
-    await wait_values(prepared, "decisions", at_least(20), "decisions")
-    worker.stop()
-    await asyncio.to_thread(_forget_offsets, prepared)
-    await _empty(prepared, "messages")
-    refused = Worker(prepared, "triage", folder=tmp_path, ready=False, TOCSIN_START_FROM="decided")
-    assert await asyncio.to_thread(refused.process.wait, 60) == 70
-    assert "where to go on cannot be known" in refused.text()
-
-
-async def _empty(settings: Settings, name: str) -> None:
-    """Removes every record, as retention does."""
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
-    await client.start()
-    try:
-        places = [TopicPartition(settings.topic(name), number) for number in range(settings.partitions)]
-        await client.delete_records({place: RecordsToDelete(-1) for place in places})
-    finally:
-        await client.close()
-
-
 async def test_a_worker_that_died_in_its_very_first_transaction_is_followed_by_another(
     prepared: Settings, tmp_path: Path
 ) -> None:
@@ -321,8 +219,6 @@ async def test_topics_that_are_missing_or_uneven_are_named_with_the_mend(setting
     lost = Worker(settings, "triage", folder=tmp_path, ready=False)
     assert await asyncio.to_thread(lost.process.wait, 60) == 1
     assert "tocsin init" in lost.text()
-    from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-
     client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
     await client.start()
     await client.create_topics([NewTopic(settings.topic("decisions"), 2, 1)])
@@ -369,7 +265,7 @@ async def test_stops_within_ten_seconds_though_kafka_is_gone(tmp_path: Path) -> 
     try:
         await broker.wait_ready()
         alone = load(kafka=broker.address, data=tmp_path, clickhouse=f"chdb://{tmp_path / 'ch'}", partitions=4)
-        await ready(alone)
+        await initialised(alone)
         workers = [
             await asyncio.to_thread(Worker, alone, role, folder=tmp_path) for role in ("triage", "learn", "record")
         ]
