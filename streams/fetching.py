@@ -61,6 +61,23 @@ class _Wanted:
     begins: dict[TP, int | None]
 
 
+def keep_asking(fetcher: Any) -> None:
+    """Wakes aiokafka's fetcher again where it looked too early.
+
+    That a request is answered is noted by a callback; a fetcher that another event wakes in the same turn of the loop does
+    not know yet, asks for nothing, and sleeps for 0.2 s beside records that wait.
+    """
+    look = fetcher._get_actions_per_node
+
+    def look_again(assignment: Any) -> Any:
+        if len(fetcher._in_flight) > len(fetcher._pending_tasks):
+            # The callback is in this turn's queue already, so this one comes after it.
+            asyncio.get_running_loop().call_soon(fetcher._notify, fetcher._wait_consume_future)
+        return look(assignment)
+
+    fetcher._get_actions_per_node = look_again
+
+
 class Member(NamedTuple):
     """As whom a consumer was given its partitions."""
 
@@ -98,6 +115,11 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
             rebalance_timeout_ms=int(settings.rebalance_timeout * 1000),
             request_timeout_ms=max(10_000, int(settings.rebalance_timeout * 1000) + 5_000),
         )
+
+    async def on_start(self) -> None:
+        """Starts the consumer, and sees to it that it asks for records without a pause."""
+        await super().on_start()
+        keep_asking(self._ensure_consumer()._fetcher)
 
     async def fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
         """Records of these partitions (never an empty set: to aiokafka that means all of them)."""
@@ -157,6 +179,10 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
             self._empty[0].state_value(tp).resume()
             self._wanted.begins[tp] = self._begin(tp)
             self._wanted.partitions.add(tp)
+            fetcher = self._ensure_consumer()._fetcher
+            if tp in fetcher._records:  # more than one chunk may hold was fetched; nothing else would end the wait
+                for waiter in fetcher._fetch_waiters:
+                    fetcher._notify(waiter)
 
     def _stands(self, tp: TP) -> int | None:
         state = self._empty[0].state_value(tp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from faust.types import TP
 
 from streams.chunks import Chunk
 from streams.consumer import RESUME_SECONDS, ChunkConsumer
-from streams.fetching import ChunkThread, Fetched
+from streams.fetching import ChunkThread, Fetched, keep_asking
 
 FIRST, SECOND = TP("messages", 0), TP("messages", 1)
 
@@ -51,6 +52,11 @@ def test_partitions_assigned_and_not_read_are_a_stall(
     assert Assigned(since, flow, active).stalled is stalled
 
 
+def notify(waiter: asyncio.Future[None]) -> None:
+    """As aiokafka's fetcher does."""
+    waiter.set_result(None)
+
+
 class Reading(ChunkThread):
     """The thread's reader where a rebalance comes and goes while records are fetched."""
 
@@ -66,6 +72,9 @@ class Reading(ChunkThread):
                 reassignment_in_progress=False, subscription=self.subscription, fetch_context=nullcontext
             ),
             fetched_records=self._fetched_records,
+            _records=dict[TP, Any](),
+            _fetch_waiters=set[asyncio.Future[None]](),
+            _notify=notify,
         )
         self._client = SimpleNamespace(
             _closed=False, _fetcher=fetcher, _subscription=fetcher._subscriptions, position=self._position
@@ -143,6 +152,34 @@ async def test_a_partition_that_comes_free_joins_the_fetch_under_way() -> None:
     fetched = await thread.fetch({SECOND}, 1.0, 10)
     assert thread.asked == {FIRST, SECOND}
     assert fetched == {FIRST: Fetched([record(0), record(1)], 0, 2)}
+
+
+async def test_a_partition_that_comes_free_with_records_at_hand_ends_the_wait_for_others() -> None:
+    waiter = asyncio.get_running_loop().create_future()
+    thread = Reading(lambda _: thread._release(FIRST))
+    thread._client._fetcher._fetch_waiters.add(waiter)
+    await thread.fetch({SECOND}, 1.0, 10)
+    assert not waiter.done()
+    thread._client._fetcher._records[FIRST] = "more than a chunk holds"
+    await thread.fetch({SECOND}, 1.0, 10)
+    assert waiter.done()
+
+
+@pytest.mark.parametrize(("under_way", "woken"), [([], True), (["a request"], False)])
+async def test_a_fetcher_that_looked_before_an_answer_was_noted_looks_again(under_way: list[str], woken: bool) -> None:
+    future = asyncio.get_running_loop().create_future()
+    fetcher = SimpleNamespace(
+        _in_flight={1},
+        _pending_tasks=set(under_way),
+        _wait_consume_future=future,
+        _notify=notify,
+        _get_actions_per_node=lambda assignment: ("nothing to ask", assignment),
+    )
+    keep_asking(fetcher)
+    assert fetcher._get_actions_per_node("assignment") == ("nothing to ask", "assignment")
+    assert not future.done()  # the answer's callback is to run before
+    await asyncio.sleep(0)
+    assert future.done() is woken
 
 
 async def test_a_chunk_read_before_a_rebalance_is_not_begun_after_it() -> None:

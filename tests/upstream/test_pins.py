@@ -49,6 +49,14 @@ def test_aiokafka_fetches_from_all_partitions_where_it_is_given_none() -> None:
     assert "if partitions and tp not in partitions" in source
 
 
+def test_aiokafka_notes_an_answer_in_a_callback_and_looks_again_after_a_fifth_of_a_second_only() -> None:
+    """Why streams/fetching.py wakes the fetcher."""
+    assert "task.add_done_callback(on_done)" in inspect.getsource(
+        aiokafka.consumer.fetcher.Fetcher._fetch_requests_routine
+    )
+    assert inspect.signature(aiokafka.consumer.fetcher.Fetcher).parameters["fetcher_timeout"].default == 0.2
+
+
 def test_aiokafka_waits_after_a_transaction_before_the_next() -> None:
     assert sender.BACKOFF_OVERRIDE == 0.02
 
