@@ -161,6 +161,8 @@ class Triage(GroupRole):
             until = time.perf_counter() + SLICE_SECONDS
             begun = time.thread_time()
             for at in range(0, len(records), BATCH):
+                if chunk.generation != self.app.consumer.generation:
+                    return  # a rebalance waits for this: whoever owns the partition next reads it again
                 self._batch(records[at : at + BATCH], outputs, decided)
                 if time.perf_counter() > until:
                     metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
@@ -168,7 +170,7 @@ class Triage(GroupRole):
                     until, begun = time.perf_counter() + SLICE_SECONDS, time.thread_time()
             metrics.SCORING_SECONDS.inc(time.thread_time() - begun)
         if chunk.generation != self.app.consumer.generation:
-            return  # a rebalance came meanwhile: whoever owns the partition now, reads this again
+            return
         async with self._transactions.transaction(chunk.tp, chunk.next_offset) as producer:
             await outputs.send(producer)
         self._next[chunk.tp] = chunk.next_offset

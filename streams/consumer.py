@@ -189,10 +189,14 @@ class ChunkConsumer(driver.Consumer):
     # --- rebalances
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Finishes what is in hand, then lets go."""
-        await super().on_partitions_revoked(revoked)
+        """Waits for what is in hand, then lets go.
+
+        The generation ends first, so that an agent drops what it has not begun to commit: a worker short of CPU would
+        else finish thousands of records while the group waits, be too late, and have to leave.
+        """
         self.generation += 1
         self.assigned_at = None
+        await super().on_partitions_revoked(revoked)
         self.busy.clear()
         self._freed.set()
         await self.hooks.revoked(set(revoked))

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from aiokafka.consumer.subscription_state import Assignment, Subscription
 from aiokafka.structs import ConsumerRecord
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.chunks import Chunk
@@ -180,6 +181,26 @@ async def test_a_fetcher_that_looked_before_an_answer_was_noted_looks_again(unde
     assert not future.done()  # the answer's callback is to run before
     await asyncio.sleep(0)
     assert future.done() is woken
+
+
+async def test_a_generation_ends_before_a_rebalance_waits_for_the_chunks_in_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    during = []
+
+    async def waiting(consumer: ChunkConsumer, revoked: set[TP]) -> None:
+        during.append(consumer.generation)
+
+    async def revoked(partitions: set[TP]) -> None:
+        during.append(consumer.generation)
+
+    monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", waiting)
+    consumer = Assigned(None, True, {FIRST})
+    consumer.generation, consumer.busy, consumer._freed = 4, {FIRST}, asyncio.Event()
+    consumer.hooks = cast("Any", SimpleNamespace(revoked=revoked))
+    await consumer.on_partitions_revoked({FIRST})
+    assert during == [5, 5]
+    assert consumer.busy == set()
 
 
 async def test_a_chunk_read_before_a_rebalance_is_not_begun_after_it() -> None:
