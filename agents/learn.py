@@ -159,7 +159,7 @@ class Learn(GroupRole):
         begin = 0
         while begin < len(chunk.records):
             begin = await self._some(chunk, begin)
-            self.app.consumer.progressed()
+            self.app.consumer.progressed(chunk.tp)
             if chunk.generation != self.app.consumer.generation:
                 return  # a rebalance came meanwhile: whoever owns the partition now, reads the rest again
         self.finished(chunk)

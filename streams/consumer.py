@@ -65,7 +65,7 @@ class ChunkConsumer(driver.Consumer):
         self._member: Member | None = None
         self.generation = 0
         self.assigned_at: float | None = None
-        self.last_chunk_at = time.monotonic()
+        self._moved: dict[TopicPartition, float] = {}
         self._idle = asyncio.Event()
         self._freed = asyncio.Event()
 
@@ -122,12 +122,23 @@ class ChunkConsumer(driver.Consumer):
         if chunk.generation != self.generation:
             return False
         self.in_hand.add(chunk.tp)
-        self.progressed()
+        self.progressed(chunk.tp)
         return True
 
-    def progressed(self) -> None:
-        """The agent took a chunk, or finished a part of one: it is not stuck."""
-        self.last_chunk_at = time.monotonic()
+    def progressed(self, tp: TopicPartition) -> None:
+        """The agent took a chunk of this partition, or finished a part of one: it is not stuck."""
+        self._moved[tp] = time.monotonic()
+
+    def stuck_seconds(self, behind: Iterable[TopicPartition]) -> float:
+        """How long the partition that waits longest has made no progress; to be asked every few seconds.
+
+        Args:
+            behind: partitions with records to take; one with none, and none in hand, waits for nothing.
+        """
+        now = time.monotonic()
+        waiting = {*behind, *self.in_hand}
+        self._moved = {tp: since if tp in waiting else now for tp, since in self._moved.items()}
+        return max((now - self._moved.setdefault(tp, now) for tp in waiting), default=0.0)
 
     async def expect(self, partitions: set[TopicPartition]) -> None:
         """Notes where the group has read to; the first chunk of a partition begins there."""
@@ -210,7 +221,7 @@ class ChunkConsumer(driver.Consumer):
         await self.hooks.assigned(set(assigned), self.generation)
         await super().on_partitions_assigned(assigned, generation_id)
         self.assigned_at = time.monotonic()
-        self.last_chunk_at = time.monotonic()
+        self._moved = dict.fromkeys(assigned, self.assigned_at)
 
     @property
     def stalled(self) -> bool:

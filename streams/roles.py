@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Collection
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -81,12 +82,14 @@ class GroupRole:
         counts, self._counts = self._counts, {}
         latencies = sorted(self._latencies)
         self._latencies.clear()
-        lag, lag_seconds = await self._lag()
+        backlog = await self.app.consumer.backlog() if self.ready else {}
+        behind = {tp: end - position for tp, (position, end) in backlog.items() if end > position}
+        lag, lag_seconds = sum(behind.values()), self._lag_seconds(behind)
         metrics.LAG_RECORDS.labels(self.name).set(lag)
         metrics.LAG_SECONDS.labels(self.name).set(lag_seconds)
         consumer = self.app.consumer
+        stuck = consumer.stuck_seconds(behind)
         waits = bool(consumer.in_hand) and self.may_wait
-        idle = now - consumer.last_chunk_at if (lag or consumer.in_hand) and self.ready and not waits else 0.0
         return {
             **counts,
             "seconds": round(elapsed, 3),
@@ -95,21 +98,17 @@ class GroupRole:
             "latency_p99_seconds": percentile(latencies, 0.99),
             "lag_records": lag,
             "lag_seconds": round(lag_seconds, 3),
-            "stuck_seconds": idle,
+            "stuck_seconds": 0.0 if waits or not self.ready else stuck,
         }
 
-    async def _lag(self) -> tuple[int, float]:
-        if not self.ready:
-            return 0, 0.0
-        backlog = await self.app.consumer.backlog()
-        behind = {tp: end - position for tp, (position, end) in backlog.items() if end > position}
+    def _lag_seconds(self, behind: Collection[TopicPartition]) -> float:
         now = time.time()
         if not behind:
             self._clear_at = now
-            return 0, 0.0
+            return 0.0
         # The oldest record not taken came after the last one taken, and after the last time there was none.
         ages = [now - self._reached[tp] / 1000 for tp in behind if tp in self._reached]
-        return sum(behind.values()), min(max(ages, default=now - self._clear_at), now - self._clear_at)
+        return min(max(ages, default=now - self._clear_at), now - self._clear_at)
 
 
 def percentile(ordered: list[float], share: float) -> float | None:

@@ -10,21 +10,25 @@ from typing import Any, cast
 import pytest
 from aiokafka import TopicPartition
 
+from streams.consumer import ChunkConsumer
 from streams.health import HealthReporter
 from streams.roles import GroupRole, percentile
 from streams.settings import load
 from streams.worker import Worker
 
-TP = TopicPartition("messages", 0)
+TP, OTHER = TopicPartition("messages", 0), TopicPartition("messages", 1)
 
 
 def role(position: int, end: int, *, in_hand: set[TopicPartition], quiet_seconds: float) -> GroupRole:
-    """A role that took its last chunk so long ago."""
+    """A role that took its last chunk of TP so long ago, and one of OTHER just now."""
 
     async def backlog() -> dict[TopicPartition, tuple[int, int]]:
         return {TP: (position, end)}
 
-    consumer: Any = SimpleNamespace(backlog=backlog, in_hand=in_hand, last_chunk_at=time.monotonic() - quiet_seconds)
+    consumer = ChunkConsumer.__new__(ChunkConsumer)
+    consumer.backlog = backlog  # type: ignore[method-assign]
+    consumer.in_hand = in_hand
+    consumer._moved = {TP: time.monotonic() - quiet_seconds, OTHER: time.monotonic()}
     one = GroupRole(load(), SimpleNamespace())  # type: ignore[arg-type]  # no alarm is raised here
     one.name = "record"
     one.app = SimpleNamespace(consumer=consumer, ready=True)  # type: ignore[assignment]
@@ -48,6 +52,12 @@ async def test_a_chunk_in_hand_for_long_is_stuck_but_where_somebody_else_is_wait
 async def test_nothing_to_take_is_not_stuck_and_reads_zero() -> None:
     figures = await role(9, 9, in_hand=set(), quiet_seconds=4000).figures()
     assert (figures["lag_records"], figures["lag_seconds"], figures["stuck_seconds"]) == (0, 0.0, 0.0)
+
+
+async def test_a_record_after_a_quiet_hour_is_not_stuck() -> None:
+    quiet = role(9, 9, in_hand=set(), quiet_seconds=4000)
+    await quiet.figures()
+    assert quiet.app.consumer.stuck_seconds([TP]) < 4000
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 3.0), (0.99, 5.0), (0.0, 1.0)])
