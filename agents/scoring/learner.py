@@ -16,7 +16,7 @@ import numpy as np
 from agents.scoring.base import Base, outputs
 from agents.scoring.heads import check_snapshot
 from agents.scoring.kept import Kept, digest, keep, taken_back
-from agents.scoring.online import BASE_FEATURE, OnlineLabel, prior_bias
+from agents.scoring.online import BASE_FEATURE, OnlineLabel, prior_bias, rarity
 from agents.scoring.prequential import Figures, Prequential
 from schemas.arrays import pack, unpack
 from schemas.base import Invalid
@@ -125,13 +125,23 @@ class Learner:
                     self._offer(own, head, each, x, said)
                     logits[each] = own.logit(x)
                 self._prequential.count(head, kept.language, label, logits)
-            for each, own in known.items():
-                self._offer(own, head, each, x, said)
-                own.learn(x, each == label)
             counts = self._languages.setdefault(head, {})
             counts[kept.language] = counts.get(kept.language, 0) + 1
+            weight = self._weight(head, label)
+            for each, own in known.items():
+                self._offer(own, head, each, x, said)
+                own.learn(x, each == label, weight)
             changed[head] = self._change(head, ids)
         return changed
+
+    def _weight(self, head: str, label: str) -> float:
+        """What an example of `label` counts that is noted among the languages already, and learned next."""
+        examples = sum(self._languages[head].values())
+        seen = {each: own.seen for each, own in self._online[head].items()}
+        if head in BINARY_HEADS:
+            seen["no"] = examples - 1 - seen["yes"]
+        seen[label] += 1
+        return rarity(seen[label], examples, sum(1 for count in seen.values() if count))
 
     def _labels(self, head: str, label: str) -> dict[str, OnlineLabel]:
         """The head's models, with those of the base's labels and of `label` made where they are not there yet."""

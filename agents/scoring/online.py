@@ -17,8 +17,18 @@ from river import linear_model, optim, utils
 
 BASE_FEATURE = 1 << 48
 """The feature whose value is the base's own logit; word ids stay below it."""
-LEARNING_RATE = 0.2
-"""AdaGrad's. With a base, 0.2 lost nothing to 0.1 and 0.3 on tweets, product reviews, film reviews and Reddit posts."""
+LEARNING_RATE = 0.15
+"""AdaGrad's. With a base that never saw their kind: 0.15 and 0.2 equal on tweets, 0.15 better on Reddit posts, 0.3 worse."""
+BIAS_RATE = 0.1
+"""Of the bias alone; River's own 0.01 follows a change in what is common too slowly."""
+RARE = 0.5
+"""How much rare labels are lifted: a lesson counts (mean count of a label / count of its own) ** RARE.
+
+Macro F1 on the last 30 % of 4,200 tweets rose from 0.731 to 0.757 with the bias rate above, on Reddit posts, where no label
+is rare, from 0.711 to 0.713; accuracy fell by 0.006 and 0.001, and the calibration error stayed where it was.
+"""
+HEAVIEST = 5.0
+"""What a lesson may count at most: the first of a label after thousands of others must not be the whole model."""
 BASE_INERTIA = 30.0
 """Where the accumulator of the base's weight starts: trust in the base moves slowly at first."""
 
@@ -31,6 +41,11 @@ def prior_bias(examples: int) -> float:
     return max(-4.0, -log(1.0 + examples))
 
 
+def rarity(seen: int, examples: int, labels: int) -> float:
+    """What a lesson counts whose label was seen so often (this time included) among the examples of so many labels."""
+    return float(min((examples / (labels * seen)) ** RARE, HEAVIEST))
+
+
 class OnlineLabel:
     """A River model for one label; logit = bias + sum of value times weight, the base's logit one of the values."""
 
@@ -38,7 +53,9 @@ class OnlineLabel:
 
     def __init__(self, bias: float) -> None:
         self.seen = 0
-        self.model: Any = linear_model.LogisticRegression(optimizer=optim.AdaGrad(LEARNING_RATE), intercept_init=bias)
+        self.model: Any = linear_model.LogisticRegression(
+            optimizer=optim.AdaGrad(LEARNING_RATE), intercept_init=bias, intercept_lr=BIAS_RATE
+        )
         self.model._weights = utils.VectorDict({BASE_FEATURE: 1.0})
         self.model.optimizer.g2[BASE_FEATURE] = BASE_INERTIA
 
@@ -56,9 +73,9 @@ class OnlineLabel:
         """River's own, for test-then-train; the scorer's sum may differ in the last bits."""
         return float(self.model._raw_dot_one(x))
 
-    def learn(self, x: dict[int, float], target: bool) -> None:
-        """One step of River."""
-        self.model.learn_one(x, target)
+    def learn(self, x: dict[int, float], target: bool, weight: float) -> None:
+        """One step of River, its gradient times `weight`."""
+        self.model.learn_one(x, target, weight)
         self.seen += target
 
     def weight(self, feature: int) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from agents.evaluate import evaluate, evaluate_stream, figures, label_of
+from agents.scoring import online
+from agents.scoring.base import Base
 
 
 def alternating(count: int, head: str = "topic") -> list[dict[str, Any]]:
@@ -148,3 +151,18 @@ def test_nothing_to_measure_and_no_such_file_are_errors(tmp_path: Path) -> None:
     assert run(tmp_path / "none.jsonl", "--head", "sentiment").exit_code == 1
     (tmp_path / "bad.jsonl.gz").write_bytes(b"not gzip")
     assert run(tmp_path / "bad.jsonl.gz", "--head", "sentiment").exit_code == 1
+
+
+def test_a_rare_label_is_found_though_most_lessons_are_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = Random(20261123)
+    stream = []
+    for _ in range(1_500):
+        label = "negative" if chance.random() < 0.15 else "neutral"
+        words = [f"word{chance.randrange(300)}" for _ in range(6)]
+        words.append(f"{label if chance.random() < 0.6 else 'other'}{chance.randrange(6)}")
+        chance.shuffle(words)
+        stream.append({"text": " ".join(words), "language": "en", "labels": {"sentiment": label}})
+    lifted = evaluate_stream(stream, "sentiment", base=Base.none())
+    monkeypatch.setattr(online, "RARE", 0.0)
+    plain = evaluate_stream(stream, "sentiment", base=Base.none())
+    assert lifted["per_class"]["negative"]["recall"] > plain["per_class"]["negative"]["recall"]
