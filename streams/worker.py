@@ -13,6 +13,8 @@ import os
 import resource
 import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -205,4 +207,10 @@ def run(settings: Settings, builders: list[Build], names: list[str]) -> int:
     async def main() -> int:
         return await Worker(settings, builders, names).run()
 
-    return uvloop.run(main())
+    status = uvloop.run(main())
+    if any(thread.daemon for thread in threading.enumerate()):
+        # One that goes on is within a call of ClickHouse's engine, which crashes where Python is taken down around it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status

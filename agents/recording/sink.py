@@ -77,6 +77,7 @@ class Sink:
         self._opening = threading.Lock()
         self._over_http = self._target.options["interface"] != "chdb"
         self._complete = False
+        self._under_way = 0
 
     @property
     def in_process(self) -> bool:
@@ -159,16 +160,49 @@ class Sink:
         return await self._ask(lambda client: list(client.query(sql, parameters=parameters).named_results()))
 
     async def close(self) -> None:
-        """Lets go of the client; an answer that is still awaited is not waited for."""
+        """Lets go of the client; an answer that is still awaited is not waited for.
+
+        An engine in this process that is still at work stays open: it crashes where it is closed under a call.
+        """
+        if self._under_way and self.in_process:
+            return
         client, self._client = self._client, None
         if client is not None:
-            await _in_thread(client.close)
+            await self._in_thread(client.close)
 
     async def _ask(self, question: Callable[[Client], T]) -> T:
         try:
-            return await _in_thread(lambda: question(self._open()))
+            return await self._in_thread(lambda: question(self._open()))
         except (ClickHouseError, HTTPError, OSError) as error:
             raise classified(error, self._target) from error
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        """Runs a blocking call in a daemon thread: unlike a pool's, it does not keep the process from ending."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: T | None, error: BaseException | None) -> None:
+            self._under_way -= 1
+            if answer.done():  # whoever asked was cancelled
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)  # type: ignore[arg-type]  # T may be None itself
+
+        def run() -> None:
+            try:
+                outcome: tuple[T | None, BaseException | None] = (call(), None)
+            except BaseException as error:  # handed to whoever asked
+                outcome = (None, error)
+            try:
+                loop.call_soon_threadsafe(settle, *outcome)
+            except RuntimeError:  # the loop is closed: the process is ending
+                pass
+
+        self._under_way += 1
+        threading.Thread(target=run, name="clickhouse", daemon=True).start()
+        return await answer
 
     def _check_complete(self, client: Client) -> None:
         """Rows that come before a roll-up's view does would be missing from it for ever."""
@@ -219,30 +253,3 @@ def _mend(target: Target, code: int | None, detail: str) -> str | None:
     if "WRONG_VERSION_NUMBER" in detail:
         return f"{where} does not speak TLS on this port: use http://, or the port for https:// (8443)"
     return None
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    """Runs a blocking call in a daemon thread: unlike a pool's, it does not keep the process from ending."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if answer.done():  # whoever asked was cancelled
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(result)  # type: ignore[arg-type]  # T may be None itself
-
-    def run() -> None:
-        try:
-            outcome: tuple[T | None, BaseException | None] = (call(), None)
-        except BaseException as error:  # handed to whoever asked
-            outcome = (None, error)
-        try:
-            loop.call_soon_threadsafe(settle, *outcome)
-        except RuntimeError:  # the loop is closed: the process is ending
-            pass
-
-    threading.Thread(target=run, name="clickhouse", daemon=True).start()
-    return await answer
