@@ -19,6 +19,7 @@ import orjson
 from agents.inputs import lines
 from agents.scoring import base as bases
 from agents.scoring.base import Base
+from agents.scoring.calibration import calibration_error
 from agents.scoring.features import Features, extract
 from agents.scoring.heads import HeadScores, Model
 from agents.scoring.language import detect
@@ -81,12 +82,14 @@ def evaluate_stream(
         predictions: called with each `message_id`, `prediction`, `probabilities`.
 
     Returns:
-        n, accuracy, macro_f1, per_class, fifths (the same for each fifth of the stream, in order), and the settings.
+        n, accuracy, macro_f1, per_class, fifths (the same for each fifth of the stream, in order), ece (expected
+        calibration error of the likeliest label's probability, each prediction made before its label), and the settings.
     """
     base = base or Base.none()
     learner, model = Learner(base), Model(base)
     waiting: deque[tuple[Features, str, str]] = deque()
     pairs: list[tuple[str, str]] = []
+    sure: list[tuple[float, bool]] = []
 
     def teach(features: Features, language: str, label: str) -> None:
         lesson = Lesson(
@@ -112,6 +115,8 @@ def evaluate_stream(
         said = model.ask(features, head)
         prediction = said.label if said is not None else _first(head, base)
         pairs.append((label, prediction))
+        if said is not None:
+            sure.append((max(said.probabilities), prediction == label))
         if predictions is not None:
             predictions({"message_id": message.get("id"), "prediction": prediction, "probabilities": _shares(said)})
         waiting.append((features, language, label))
@@ -121,7 +126,7 @@ def evaluate_stream(
     cuts = [size * fifth // FIFTHS for fifth in range(FIFTHS + 1)]
     fifths = [figures(pairs[start:end]) for start, end in pairwise(cuts)]
     settings = {"head": head, "delay": delay, "base": base.id}
-    return {**settings, **figures(pairs), "fifths": fifths}
+    return {**settings, **figures(pairs), "ece": calibration_error(sure), "fifths": fifths}
 
 
 def _first(head: str, base: Base) -> str:

@@ -60,12 +60,17 @@ class Weights(Struct, omit_defaults=True):
     weights: list[Weight]
 
 
+Temperature = Annotated[float, Meta(ge=0.01, le=100.0)]
+"""What a head's logits are multiplied by before they become probabilities."""
+
+
 class HeadUpdate(Struct, omit_defaults=True):
-    """What changed in one head: feature ids, each label's weights in their order, examples by language."""
+    """What changed in one head: feature ids, each label's weights in their order, examples by language, temperature."""
 
     ids: list[int]
     labels: dict[Name, Weights]
     languages: dict[str, Count]
+    temperature: Temperature = 1.0
 
     def __post_init__(self) -> None:
         """Raises ValueError: weights that are not as many as the ids."""
@@ -88,7 +93,8 @@ class ModelUpdate(Struct, kw_only=True, rename={"from_offset": "from", "to_offse
 class SnapshotHead(Struct):
     """One head of a snapshot: its labels, and the numbers of each in their order; arrays hold the weights.
 
-    `rest`: steps made, weight and sum of squares of the base's logit, its place among the keys.
+    `rest`: steps made, weight and sum of squares of the base's logit, its place among the keys. `temperature`: itself, and
+    its sum of squared gradients.
     """
 
     labels: list[Name]
@@ -97,6 +103,7 @@ class SnapshotHead(Struct):
     seen: list[Tally]
     rest: list[tuple[Tally, Weight, Squares, Tally]]
     languages: dict[str, Tally]
+    temperature: tuple[Temperature, Squares] = (1.0, 0.0)
 
     def __post_init__(self) -> None:
         """Raises ValueError: lists that differ in length."""

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from math import exp
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from agents.scoring.base import Base, Matrix, outputs, timed
+from agents.scoring.calibration import shared, sigmoid
 from agents.scoring.features import Features
 from schemas.arrays import unpack
 from schemas.base import Invalid
@@ -55,22 +55,9 @@ Scores = dict[str, HeadScores]
 """Head to its scores; a head never trained for the language is not in it."""
 
 
-def sigmoid(logit: float) -> float:
-    """1 / (1 + e**-logit), without overflow; `math.exp`, for `numpy.exp` gives other bits (docs/libraries.md)."""
-    if logit >= 0.0:
-        return 1.0 / (1.0 + exp(-logit))
-    small = exp(logit)
-    return small / (1.0 + small)
-
-
 def normalised(logits: list[float]) -> list[float]:
     """One-vs-rest logits as probabilities that add up to 1: each one's sigmoid over their sum."""
-    return _shared([sigmoid(logit) for logit in logits])
-
-
-def _shared(each: list[float]) -> list[float]:
-    total = sum(each)
-    return [value / total for value in each] if total > 0.0 else [1.0 / len(each)] * len(each)
+    return shared([sigmoid(logit) for logit in logits])
 
 
 class _Planned(NamedTuple):
@@ -87,9 +74,9 @@ class _Planned(NamedTuple):
             logit, yes = logits[self.columns[0]], sigmoids[self.columns[0]]
             return HeadScores(self.labels, [-logit, logit], [1.0 - yes, yes])
         if self.stretch is not None:
-            return HeadScores(self.labels, logits[self.stretch], _shared(sigmoids[self.stretch]))
+            return HeadScores(self.labels, logits[self.stretch], shared(sigmoids[self.stretch]))
         own = [logits[column] for column in self.columns]
-        return HeadScores(self.labels, own, _shared([sigmoids[column] for column in self.columns]))
+        return HeadScores(self.labels, own, shared([sigmoids[column] for column in self.columns]))
 
 
 def _plan(head: str, labels: tuple[str, ...], columns: list[int]) -> _Planned:
@@ -129,6 +116,9 @@ class Model:
         self._seen: dict[tuple[str, str], int] = {}
         self._languages: dict[str, dict[str, int]] = {}
         self._plan: dict[str, list[_Planned]] = {}
+        self._temperatures: dict[str, float] = {}
+        self._scales: list[float] = []
+        """Of each column; empty while every temperature is 1."""
 
     @property
     def version(self) -> str:
@@ -199,8 +189,13 @@ class Model:
         plan = self._planned(language)
         if not plan:
             return {}
-        sigmoids = [sigmoid(logit) for logit in said.logits]
+        sigmoids = self._sigmoids(said.logits)
         return {planned.head: planned.scored(said.logits, sigmoids) for planned in plan}
+
+    def _sigmoids(self, logits: list[float]) -> list[float]:
+        if not self._scales:
+            return [sigmoid(logit) for logit in logits]
+        return [sigmoid(scale * logit) for scale, logit in zip(self._scales, logits, strict=True)]
 
     def score(self, features: Features, language: str) -> Scores:
         """`scores` of one message."""
@@ -213,7 +208,7 @@ class Model:
         if not columns:
             return None
         logits = self.said([features])[0].logits
-        return _plan(head, labels, columns).scored(logits, [sigmoid(logit) for logit in logits])
+        return _plan(head, labels, columns).scored(logits, self._sigmoids(logits))
 
     def account(self, said: Said, head: str, label: str, top: int = 5) -> Reason:
         """Why `head` gave `label` its logit: bias, the `top` strongest features, the rest; they add up to the logit.
@@ -257,6 +252,7 @@ class Model:
             return Applied.GAP
         for head, change in update.heads.items():
             self._take(head, change)
+        self._scale()
         self.offset = update.to_offset
         self._plan.clear()
         return Applied.APPLIED
@@ -276,7 +272,9 @@ class Model:
                     ids = arrays[f"{head}/{place}/ids"].tolist()
                     weights = arrays[f"{head}/{place}/weights"].tolist()
                     own = Weights(state["bias"][place], state["trust"][place], state["seen"][place], weights)
-                    other._take(head, HeadUpdate(ids, {label: own}, dict(state["languages"])))
+                    temperature, _ = state.get("temperature", (1.0, 0.0))
+                    other._take(head, HeadUpdate(ids, {label: own}, dict(state["languages"]), temperature))
+            other._scale()
             other.offset = header["offset"]
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise Invalid("wrong_type", f"the snapshot is damaged: {error!r}") from None
@@ -284,6 +282,7 @@ class Model:
 
     def _take(self, head: str, change: HeadUpdate) -> None:
         self._languages[head] = dict(change.languages)
+        self._temperatures[head] = change.temperature
         rows = [self._row(feature) for feature in change.ids]
         for label, own in change.labels.items():
             column = self._column(head, label)
@@ -291,6 +290,10 @@ class Model:
             self._trust[column] = own.base
             self._weights[rows, column] = own.weights
             self._seen[head, label] = own.seen
+
+    def _scale(self) -> None:
+        scales = [self._temperatures.get(head, 1.0) for head, _ in self._columns]
+        self._scales = scales + [1.0] * (len(self._bias) - len(scales)) if any(one != 1.0 for one in scales) else []
 
     def _row(self, feature: int) -> int:
         row = self._index.get(feature)

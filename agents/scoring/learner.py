@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from agents.scoring.base import Base, outputs
+from agents.scoring.calibration import Temperature
 from agents.scoring.heads import check_snapshot
 from agents.scoring.kept import Kept, digest, keep, taken_back
 from agents.scoring.online import BASE_FEATURE, OnlineLabel, prior_bias, rarity
@@ -44,6 +45,7 @@ class Learner:
         self._columns = {column: place for place, column in enumerate(base.columns)}
         self._online: dict[str, dict[str, OnlineLabel]] = {}
         self._languages: dict[str, dict[str, int]] = {}
+        self._temperatures: dict[str, Temperature] = {}
         self._lessons: list[Kept] = []
         self._held_below = 0
         self._known: set[int] = set()
@@ -119,12 +121,14 @@ class Learner:
         changed = {}
         for head, label in kept.labels.items():
             known = self._labels(head, label)
+            logits = {}
+            for each, own in known.items():
+                self._offer(own, head, each, x, said)
+                logits[each] = own.logit(x)
+            temperature = self._temperatures.setdefault(head, Temperature())
             if figures:
-                logits = {}
-                for each, own in known.items():
-                    self._offer(own, head, each, x, said)
-                    logits[each] = own.logit(x)
-                self._prequential.count(head, kept.language, label, logits)
+                self._prequential.count(head, kept.language, label, logits, temperature.value)
+            temperature.learn(list(logits.values()), list(logits).index(label) if label in logits else 1)
             counts = self._languages.setdefault(head, {})
             counts[kept.language] = counts.get(kept.language, 0) + 1
             weight = self._weight(head, label)
@@ -171,7 +175,8 @@ class Learner:
         labels = {
             label: Weights(own.bias, own.trust, own.seen, own.weights(ids)) for label, own in self._online[head].items()
         }
-        return HeadUpdate(ids, labels, dict(self._languages[head]))
+        temperature = self._temperatures[head].value if head in self._temperatures else 1.0
+        return HeadUpdate(ids, labels, dict(self._languages[head]), temperature)
 
     def anew(self, lesson: Lesson) -> Learner | None:
         """What stays without the lessons that `lesson` takes back, learned from the base on: a millisecond each.
@@ -203,7 +208,7 @@ class Learner:
         if rest is None:
             return {}
         before, counted = self._online, self._languages
-        self._online, self._languages = rest._online, rest._languages
+        self._online, self._languages, self._temperatures = rest._online, rest._languages, rest._temperatures
         changed = {}
         for head in {**before, **self._online}:
             self._online.setdefault(head, {})
@@ -252,6 +257,7 @@ class Learner:
                 "seen": [own.seen for own in models],
                 "rest": [own.rest() for own in models],
                 "languages": self._languages[head],
+                "temperature": [self._temperatures[head].value, self._temperatures[head].squares],
             }
             for place, own in enumerate(models):
                 for name, values in own.arrays().items():
@@ -273,6 +279,7 @@ class Learner:
             other._known = set(arrays["known"].tolist())
             for head, state in header["heads"].items():
                 other._languages[head] = dict(state["languages"])
+                other._temperatures[head] = Temperature(*state.get("temperature", ()))
                 other._online[head] = {
                     label: OnlineLabel.of(
                         state["bias"][place],

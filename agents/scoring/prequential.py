@@ -8,7 +8,8 @@ from __future__ import annotations
 from math import log
 from typing import Any
 
-from agents.scoring.heads import normalised, sigmoid
+from agents.scoring.calibration import sigmoid
+from agents.scoring.heads import normalised
 from schemas.people import BINARY_HEADS
 
 Figures = dict[str, dict[str, dict[str, Any]]]
@@ -21,13 +22,15 @@ class Prequential:
     def __init__(self, figures: Figures | None = None) -> None:
         self._figures: Figures = figures or {}
 
-    def count(self, head: str, language: str, label: str, logits: dict[str, float]) -> None:
-        """One lesson: the logits of the head's models before they learned that `label` is right."""
+    def count(self, head: str, language: str, label: str, logits: dict[str, float], temperature: float) -> None:
+        """One lesson: the logits of the head's models before they learned that `label` is right, and their temperature."""
         if head in BINARY_HEADS:
-            yes = sigmoid(logits["yes"])
+            yes = sigmoid(temperature * logits["yes"])
             probabilities = {"no": 1.0 - yes, "yes": yes}
         else:
-            probabilities = dict(zip(logits, normalised(list(logits.values())), strict=True))
+            probabilities = dict(
+                zip(logits, normalised([temperature * logit for logit in logits.values()]), strict=True)
+            )
         empty = {"n": 0, "right": 0, "majority_right": 0, "log_loss": 0.0, "labels": {}}
         figures = self._figures.setdefault(head, {}).setdefault(language, empty)
         labels = figures["labels"]
