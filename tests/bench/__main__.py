@@ -128,9 +128,12 @@ async def _run(
 
 async def _curves(on: Stage, corpus: corpora.Corpus, seconds: float, backlog: int, short: bool) -> list[dict[str, Any]]:
     shares = (0.25, 0.5) if short else latency.SHARES
-    return [
-        await latency.curve(on, corpus, number, seconds, backlog, say, shares) for number in ((1,) if short else (1, 2))
-    ]
+    first = await latency.curve(on, corpus, 1, seconds, backlog, say, shares)
+    if short:
+        return [first]
+    half = next(point["rate"] for point in first["points"] if point["share"] == 0.5)
+    first["bare"] = await latency.beside(on, corpus, half, seconds, backlog, say)
+    return [first, await latency.curve(on, corpus, 2, seconds, backlog, say, shares)]
 
 
 def say(line: str) -> None:

@@ -1,6 +1,7 @@
 """Latency from produce to a `read_committed` subscriber of the priority topics, over offered load.
 
-Owns: the curve, for one worker and for two. Must never: share a clock between processes; see `tests.bench.load`.
+Owns: the curve, for one worker and for two, and a hand-written loop's point beside it. Must never: share a clock between
+processes; see `tests.bench.load`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any
 
 from streams.settings import Settings
 from tests.bench.corpus import Corpus, Feed
+from tests.bench.drain import GROUPS, command
 from tests.bench.figures import spread
 from tests.bench.load import Seen, Stream, generator, latencies, offer, subscriber
-from tests.bench.processes import cpu_seconds, worker
+from tests.bench.processes import Measured, cpu_seconds, worker
 from tests.bench.stage import PARTITIONS, Stage, drained, ends, reading, sender
 
 SHARES = (0.10, 0.25, 0.50, 0.75, 0.90)
@@ -70,6 +72,28 @@ async def curve(
             return {"workers": workers, "maximum": round(most, 1), "points": points}
 
 
+async def beside(
+    stage: Stage, corpus: Corpus, rate: float, per_point: float, backlog: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """What the hand-written loop with the same transactions needs at a rate: how much of a latency is the machine's."""
+    name = "bare-transactions"
+    group = GROUPS["bare"]
+    feed = Feed(corpus, PARTITIONS, at_ms=time.time_ns() // 1_000_000, ids="m", broken=False)
+    with stage.scratch("latencybare") as folder:
+        async with stage.topics("latencybare") as settings:
+            process = Measured(name, command(name), settings, folder)
+            try:
+                async with sender(settings) as out:
+                    await out.send(feed.range(0, backlog))
+                    await drained(settings, process.check, group)
+                await _point(settings, corpus, rate / 2, 2 * per_point, process.check, group)
+                point = await _point(settings, corpus, rate, per_point, process.check, group)
+            finally:
+                process.stop()
+    say(f"{name}: {rate:,.0f}/s   p50 {point['p50_ms']:7.1f}   p99 {point['p99_ms']:7.1f} ms")
+    return point
+
+
 async def maximum(settings: Settings, feed: Feed, backlog: int, check: Callable[[], None]) -> float:
     """Messages a second drained by workers that are up and warm already: the second of two backlogs."""
     rate, sent = 0.0, 0
@@ -90,22 +114,22 @@ async def decided(client: Any, settings: Settings) -> int:
 
 
 async def offered(
-    settings: Settings, streams: list[Stream], seconds: float, check: Callable[[], None]
+    settings: Settings, streams: list[Stream], seconds: float, check: Callable[[], None], group: str = "triage"
 ) -> tuple[float, list[Seen], float]:
     """Offers a load and waits for all of its alerts: when it began, the alerts, this process's share of a core."""
     cpu = cpu_seconds(os.getpid())
     async with generator(settings) as client, subscriber(settings) as reader:
         begun = await offer(client, settings.topic("messages"), streams, seconds)
         used = cpu_seconds(os.getpid()) - cpu
-        await drained(settings, check)
+        await drained(settings, check, group)
         await reader.caught_up()
     return begun, reader.seen, used / seconds
 
 
 async def _point(
-    settings: Settings, corpus: Corpus, rate: float, seconds: float, check: Callable[[], None]
+    settings: Settings, corpus: Corpus, rate: float, seconds: float, check: Callable[[], None], group: str = "triage"
 ) -> dict[str, Any]:
     feed = Feed(corpus, PARTITIONS, at_ms=time.time_ns() // 1_000_000, ids="l", broken=False)
-    begun, seen, share = await offered(settings, [Stream(rate, feed.__getitem__)], seconds, check)
+    begun, seen, share = await offered(settings, [Stream(rate, feed.__getitem__)], seconds, check, group)
     found = latencies(seen, begun, rate, BURN_IN_SECONDS)
     return {"rate": round(rate, 1), **spread(found), "generator_cpu_share": round(share, 3)}

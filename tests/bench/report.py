@@ -167,17 +167,15 @@ def _latency(curves: list[dict[str, Any]]) -> Iterator[str]:
     yield "![Latency over offered load](latency.svg)"
     yield ""
     rows = [
-        (
-            str(curve["workers"]),
-            f"{point['share']:.0%}",
-            f"{point['rate']:,.0f}",
-            *(f"{point[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")),
-            f"{point['n']:,}",
-        )
-        for curve in curves
-        for point in curve["points"]
+        _point(str(curve["workers"]), f"{point['share']:.0%}", point) for curve in curves for point in curve["points"]
     ]
+    rows += [_point("bare aiokafka, the same transactions", "", curve["bare"]) for curve in curves if "bare" in curve]
     yield from _table(("workers", "load", "messages/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "alerts"), rows)
+
+
+def _point(who: str, load: str, point: dict[str, Any]) -> tuple[str, ...]:
+    times = (f"{point[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms"))
+    return (who, load, f"{point['rate']:,.0f}", *times, f"{point['n']:,}")
 
 
 def _fairness(fair: dict[str, Any]) -> Iterator[str]:
