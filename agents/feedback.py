@@ -53,7 +53,7 @@ def accept(
         return Accepted(record, feedback, lesson_of(feedback, base, at, decision), decision, before, asked(judged))
     retracts = feedback.retracts or ""
     taken_back = learned.get(retracts)
-    if taken_back is None or taken_back.kind != "learn":
+    if taken_back is None or taken_back.kind == "retract":
         raise Invalid("unknown_feedback", f'field "retracts" is {quoted(retracts)}, which was never learned')
     decision = restored_decision(feedback, taken_back, at, version, policy)
     before = None if taken_back.human_labels is None else taken_back.human_labels.priority

@@ -2,7 +2,7 @@
 
 One writer, one order. Lesson, model update, the human's decision with its alerts, and the input offset are one
 transaction; so a learner that is killed at any moment comes back to the same weights, bit for bit.
-Owns: that transaction, snapshots, and the figures of test-then-train. Must never: put text into a lesson.
+Owns: that transaction, and snapshots. Must never: put text into a lesson.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections import ChainMap
-from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -19,6 +18,8 @@ from agents import alerts
 from agents.deadletters import DeadLetters
 from agents.feedback import Accepted, accept, message_of, rings
 from agents.handout import PolicyHandout, load_base
+from agents.model_health import ModelHealth
+from agents.quarantine import quarantine, told
 from agents.scoring.learner import Learner
 from agents.scoring.policy import Policy
 from schemas.arrays import unpack
@@ -44,7 +45,6 @@ CHUNK_LESSONS = 200
 """Feedback in one transaction: learning takes about a millisecond each, and the transaction must not time out."""
 SNAPSHOT_LESSONS = 1000
 SNAPSHOT_SECONDS = 300.0
-QUALITY_SECONDS = 10.0
 
 
 class Learn(GroupRole):
@@ -63,6 +63,7 @@ class Learn(GroupRole):
         self._dead = DeadLetters(settings, health, SOURCE)
         self._snapshot_at = time.monotonic()
         self._snapshot_offset = 0
+        self._model_health = ModelHealth(health, lambda: self._learner)
         self._quality_task: asyncio.Task[None] | None = None
         self.app = ChunkApp(
             settings,
@@ -84,7 +85,7 @@ class Learn(GroupRole):
         await self._restore()
         await self._catch_up()
         log.info("model %s, %d lessons", self._learner.version, len(self._ledger))
-        self._quality_task = asyncio.create_task(self._report_quality())
+        self._quality_task = asyncio.create_task(self._model_health.report())
         await super().start()
 
     async def stop(self) -> None:
@@ -105,6 +106,7 @@ class Learn(GroupRole):
         await self._transactions.assign(partitions)
         if partitions:
             await self._catch_up()
+            await self._quarantine(next(iter(partitions)))
             if self._learner.offset > self._snapshot_offset:
                 await self._snapshot(next(iter(partitions)))
 
@@ -146,6 +148,7 @@ class Learn(GroupRole):
                 self._learner.remember(lesson, record.offset + 1)
             else:
                 self._learner.learn(lesson, record.offset + 1)
+                self._model_health.tested(self._learner.tested, past=True)
             self._note(lesson)
 
     def _note(self, lesson: Lesson) -> None:
@@ -159,6 +162,7 @@ class Learn(GroupRole):
         begin = 0
         while begin < len(chunk.records):
             begin = await self._some(chunk, begin)
+            await self._quarantine(chunk.tp)
             self.app.consumer.progressed(chunk.tp)
             if chunk.generation != self.app.consumer.generation:
                 return  # a rebalance came meanwhile: whoever owns the partition now, reads the rest again
@@ -219,7 +223,7 @@ class Learn(GroupRole):
             firsts = await lessons.send(producer)
             offset = firsts.get((topic, 0), 0)
             for place, one in enumerate(accepted):
-                self._learn(one, offset + place, rest, outputs)
+                self._learn(one.lesson, trace_of(one.record.headers), offset + place, rest, outputs)
                 self._ring(one, outputs)
                 self._note(one.lesson)
                 self._read_to = offset + place + 1
@@ -248,17 +252,42 @@ class Learn(GroupRole):
         base, version = self._learner.base.id, self._learner.version
         return accept(record, feedback, at, base, version, policy, ChainMap(self._ledger, earlier))
 
-    def _learn(self, one: Accepted, offset: int, rest: Learner | None, outputs: Outputs) -> None:
-        update = self._learner.learn(one.lesson, offset + 1, rest)
+    def _learn(self, lesson: Lesson, trace: bytes | None, offset: int, rest: Learner | None, outputs: Outputs) -> None:
+        update = self._learner.learn(lesson, offset + 1, rest)
+        self._model_health.tested(self._learner.tested)
         if update is not None:
-            trace = trace_of(one.record.headers)
-            headers = cloud_event("tocsin.model-update.v1", SOURCE, self._learner.version, one.lesson.at, trace)
+            headers = cloud_event("tocsin.model-update.v1", SOURCE, self._learner.version, lesson.at, trace)
             base, value = self._learner.base.id.encode(), encode(update)
             if len(value) > MAX_OUTPUT_BYTES:
                 # Taking much back changes much: scorers wait for the snapshot that follows at once.
                 self._snapshot_offset = -SNAPSHOT_LESSONS
                 return
             outputs.add(self.settings.topic("model-updates"), 0, base, value, headers)
+
+    async def _quarantine(self, tp: TopicPartition) -> None:
+        """Leaves out what suspected reviewers teach, a transaction each."""
+        while (suspect := self._learner.suspect) is not None:
+            topic, at = self.settings.topic("lessons"), timestamp(time.time_ns() // 1_000_000)
+            lesson = quarantine(suspect, self._learner.base.id, at)
+            rest = await asyncio.to_thread(self._learner.anew, lesson)
+            lessons, outputs = Outputs(), Outputs()
+            headers = cloud_event("tocsin.lesson.v1", SOURCE, lesson.id, at)
+            lessons.add(topic, 0, self._learner.base.id.encode(), encode(lesson), headers)
+            async with self._transactions.transaction(tp, None) as producer:
+                offset = (await lessons.send(producer)).get((topic, 0), 0)
+                self._learn(lesson, None, offset, rest, outputs)
+                self._note(lesson)
+                self._read_to = offset + 1
+                await outputs.send(producer)
+            metrics.LESSONS.labels(lesson.kind).inc()
+            figures = suspect._asdict() | {"feedback_id": lesson.feedback_id}
+            self.health.alarm(
+                "reviewer_quarantined",
+                told(suspect, lesson),
+                where=suspect.reviewer,
+                severity="critical",
+                figures=figures,
+            )
 
     def _ring(self, one: Accepted, outputs: Outputs) -> None:
         """The human's decision, or the replaced one anew, with its alerts."""
@@ -274,7 +303,7 @@ class Learn(GroupRole):
             rung = alerts.alert(decision, message, policy, time.time_ns() // 1_000_000, change)
             alerts.ring(outputs, self.settings, rung, partition, SOURCE, trace, names)
 
-    # --- snapshots and figures
+    # --- snapshots
 
     async def _maybe_snapshot(self, tp: TopicPartition) -> None:
         fresh = self._learner.offset - self._snapshot_offset
@@ -291,26 +320,3 @@ class Learn(GroupRole):
             await outputs.send(producer)
         self._snapshot_offset, self._snapshot_at = self._learner.offset, time.monotonic()
         log.info("snapshot %s", self._learner.version)
-
-    async def _report_quality(self) -> None:
-        sent: dict[tuple[str, str], int] = {}
-        while True:
-            await asyncio.sleep(QUALITY_SECONDS)
-            for head, languages in self._learner.quality().items():
-                for language, figures in languages.items():
-                    if sent.get((head, language)) == figures["n"]:
-                        continue
-                    sent[head, language] = figures["n"]
-                    self.health.report(
-                        "model_quality",
-                        figures={
-                            "head": head,
-                            "language": language,
-                            **_flat(figures),
-                            "version": self._learner.version,
-                        },
-                    )
-
-
-def _flat(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: figures[name] for name in ("n", "right", "majority_right", "log_loss")}

@@ -29,7 +29,7 @@ class Lesson(Struct, kw_only=True, omit_defaults=True):
     """What learning takes from one accepted feedback: feature ids and values, labels, no text.
 
     `kind` `learn` adds a lesson; `retract` takes that of the feedback `retracts` back; `unlearn` takes all of
-    `reviewer` back from lesson offset `from_offset` on.
+    `reviewer` back from lesson offset `from_offset` on, later ones too, until a `retract` takes it back.
     """
 
     id: Id
@@ -111,6 +111,23 @@ class SnapshotHead(Struct):
             raise ValueError("lists of labels, bias, trust, seen and rest that differ in length")
 
 
+Counted = Annotated[list[Annotated[float, Meta(gt=0.0, le=MAX_SQUARES)]], Meta(min_length=10, max_length=10)]
+"""By confidence, in ten bins."""
+
+
+class ReviewersState(Struct):
+    """Evidence against reviewers: `agents.scoring.reviewers`.
+
+    `heads`: labels, and those that contradicted the model. `evidence`: reviewer, head, offset of the first lesson that counts,
+    evidence in nats, labels, those that contradicted. `quarantined`: reviewer to the digest of the lesson's feedback id.
+    """
+
+    heads: dict[Name, tuple[Counted, Counted]] = msgspec.field(default_factory=dict)
+    evidence: list[tuple[Id, Name, Tally, Squares, Tally, Tally]] = msgspec.field(default_factory=list)
+    quarantined: dict[Id, Annotated[int, Meta(ge=0)]] = msgspec.field(default_factory=dict)
+    released: list[Id] = msgspec.field(default_factory=list)
+
+
 class LabelFigures(Struct):
     """Test-then-train figures of one head in one language."""
 
@@ -129,6 +146,7 @@ class Snapshot(Struct):
     offset: Tally
     heads: dict[str, SnapshotHead]
     figures: dict[str, dict[str, LabelFigures]]
+    reviewers: ReviewersState = msgspec.field(default_factory=ReviewersState)
 
     def __post_init__(self) -> None:
         """Raises ValueError: a yes-or-no head with other labels."""

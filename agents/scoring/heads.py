@@ -55,11 +55,6 @@ Scores = dict[str, HeadScores]
 """Head to its scores; a head never trained for the language is not in it."""
 
 
-def normalised(logits: list[float]) -> list[float]:
-    """One-vs-rest logits as probabilities that add up to 1: each one's sigmoid over their sum."""
-    return shared([sigmoid(logit) for logit in logits])
-
-
 class _Planned(NamedTuple):
     """A head to be scored: its columns are a `stretch` of all, or single ones where labels were learned later."""
 

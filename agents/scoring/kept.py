@@ -69,16 +69,23 @@ def keep(lesson: Lesson, next_offset: int) -> Kept:
 
 
 def taken_back(lessons: list[Kept]) -> set[int]:
-    """Offsets of the lessons that a later one of `lessons`, in the order of their offsets, takes back."""
+    """Offsets of the lessons that others of `lessons`, in the order of their offsets, take back.
+
+    `retract` takes back what stands before it; `unlearn` what its reviewer taught from an offset on, later lessons too, until
+    a `retract` takes the `unlearn` itself back.
+    """
     gone: set[int] = set()
     by_feedback: dict[int, list[int]] = {}
     by_reviewer: dict[str, list[int]] = {}
+    quarantines: dict[int, Kept] = {}
     for one in lessons:
         if one.kind == "learn":
             by_feedback.setdefault(one.feedback, []).append(one.offset)
             by_reviewer.setdefault(one.reviewer, []).append(one.offset)
-        elif one.kind == "retract":
+        elif one.kind == "unlearn":
+            quarantines[one.feedback] = one
+        elif quarantines.pop(one.target, None) is None:
             gone.update(by_feedback.get(one.target, ()))
-        else:
-            gone.update(offset for offset in by_reviewer.get(one.reviewer, ()) if offset >= one.target)
+    for one in quarantines.values():
+        gone.update(offset for offset in by_reviewer.get(one.reviewer, ()) if offset >= one.target)
     return gone

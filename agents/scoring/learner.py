@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from agents.scoring.base import Base, outputs
-from agents.scoring.calibration import Temperature
+from agents.scoring.calibration import Temperature, shared, sigmoid
 from agents.scoring.heads import check_snapshot
 from agents.scoring.kept import Kept, digest, keep, taken_back
 from agents.scoring.online import BASE_FEATURE, OnlineLabel, prior_bias, rarity
-from agents.scoring.prequential import Figures, Prequential
+from agents.scoring.prequential import Figures, Outcome, Prequential
+from agents.scoring.reviewers import Reviewers, Suspect
 from schemas.arrays import pack, unpack
 from schemas.base import Invalid
 from schemas.learning import HeadUpdate, Lesson, ModelUpdate, Weights
@@ -50,6 +51,9 @@ class Learner:
         self._held_below = 0
         self._known: set[int] = set()
         self._prequential = Prequential()
+        self._reviewers = Reviewers()
+        self.tested: list[Outcome] = []
+        """What the last lesson's tests gave."""
 
     @property
     def version(self) -> str:
@@ -63,8 +67,8 @@ class Learner:
     def learn(self, lesson: Lesson, next_offset: int, rest: Learner | None = None) -> ModelUpdate | None:
         """Learns `lesson`, which stands right before `next_offset` in the log, and says which weights changed.
 
-        A feedback already known changes no weight, but the version moves on, so that scorers follow. `unlearn` takes
-        back lessons that stand before it; later ones of the same reviewer count again.
+        A feedback already known changes no weight, nor does one of a reviewer in quarantine (`unlearn`, until that is taken
+        back), but the version moves on, so that scorers follow.
 
         Args:
             rest: `anew(lesson)`, where the caller has it; made here where it is missing, or older than this learner.
@@ -81,11 +85,16 @@ class Learner:
         if lesson.base != self.base.id:
             raise Invalid("other_base", f"a lesson for the base {lesson.base!r}; this one is {self.base.id!r}")
         kept = keep(lesson, next_offset)
-        start = self.offset
+        start, self.tested = self.offset, []
         if kept.kind == "learn":
-            changed = {} if kept.feedback in self._known else self._learn(kept, figures=True)
+            left_out = kept.feedback in self._known or self._reviewers.quarantined(kept.reviewer)
+            changed = {} if left_out else self._learn(kept, figures=True)
         else:
             changed = self._take_over(rest if rest is not None and rest.offset == start else self.anew(lesson))
+            if kept.kind == "unlearn":
+                self._reviewers.quarantine(kept.reviewer, kept.feedback)
+            else:
+                self._reviewers.release(kept.target)
         self._note(kept)
         self.offset = next_offset
         return ModelUpdate(
@@ -127,25 +136,42 @@ class Learner:
                 logits[each] = own.logit(x)
             temperature = self._temperatures.setdefault(head, Temperature())
             if figures:
-                self._prequential.count(head, kept.language, label, logits, temperature.value)
+                self._test(kept, head, label, logits, temperature.value)
             temperature.learn(list(logits.values()), list(logits).index(label) if label in logits else 1)
+            weight = self._weight(head, label)
             counts = self._languages.setdefault(head, {})
             counts[kept.language] = counts.get(kept.language, 0) + 1
-            weight = self._weight(head, label)
             for each, own in known.items():
                 self._offer(own, head, each, x, said)
                 own.learn(x, each == label, weight)
             changed[head] = self._change(head, ids)
         return changed
 
-    def _weight(self, head: str, label: str) -> float:
-        """What an example of `label` counts that is noted among the languages already, and learned next."""
-        examples = sum(self._languages[head].values())
+    def _test(self, kept: Kept, head: str, label: str, logits: dict[str, float], temperature: float) -> None:
+        """What the head would have said, before it learns `label`: for its figures, and for those of the reviewer."""
+        said = [sigmoid(temperature * logit) for logit in logits.values()]
+        if head in BINARY_HEADS:
+            probabilities = {"no": 1.0 - said[0], "yes": said[0]}
+        else:
+            probabilities = dict(zip(logits, shared(said), strict=True))
+        self.tested.append(self._prequential.count(head, kept.language, label, probabilities))
+        self._reviewers.weigh(kept.reviewer, head, probabilities, label, self._seen(head)[label], kept.offset)
+
+    def _seen(self, head: str) -> dict[str, int]:
+        """How often each label of the head was learned."""
         seen = {each: own.seen for each, own in self._online[head].items()}
         if head in BINARY_HEADS:
-            seen["no"] = examples - 1 - seen["yes"]
+            seen["no"] = self._examples(head) - seen["yes"]
+        return seen
+
+    def _examples(self, head: str) -> int:
+        return sum(self._languages.get(head, {}).values())
+
+    def _weight(self, head: str, label: str) -> float:
+        """What an example of `label` counts that is learned next."""
+        seen = self._seen(head)
         seen[label] += 1
-        return rarity(seen[label], examples, sum(1 for count in seen.values() if count))
+        return rarity(seen[label], self._examples(head) + 1, sum(1 for count in seen.values() if count))
 
     def _labels(self, head: str, label: str) -> dict[str, OnlineLabel]:
         """The head's models, with those of the base's labels and of `label` made where they are not there yet."""
@@ -155,7 +181,7 @@ class Learner:
             for each in outputs(head, self.base.heads.get(head, ())):
                 known[each] = OnlineLabel(0.0)
         if head not in BINARY_HEADS and label not in known:
-            known[label] = OnlineLabel(prior_bias(sum(self._languages.get(head, {}).values())))
+            known[label] = OnlineLabel(prior_bias(self._examples(head)))
         return known
 
     def _offer(self, own: OnlineLabel, head: str, label: str, x: dict[int, float], said: list[float]) -> None:
@@ -165,6 +191,11 @@ class Learner:
             x.pop(BASE_FEATURE, None)
         else:
             x[BASE_FEATURE] = said[column]
+
+    @property
+    def suspect(self) -> Suspect | None:
+        """A reviewer whose labels contradict what all others teach, until an `unlearn` lesson takes theirs back."""
+        return self._reviewers.suspect
 
     def quality(self) -> Figures:
         """Test-then-train figures by head and language, since the first lesson; see `prequential`."""
@@ -246,6 +277,7 @@ class Learner:
             "offset": self.offset,
             "heads": {},
             "figures": self.quality(),
+            "reviewers": self._reviewers.state(),
         }
         arrays: dict[str, Any] = {"known": np.array(sorted(self._known), dtype="<u8")}
         for head, labels in sorted(self._online.items()):
@@ -276,6 +308,7 @@ class Learner:
         try:
             other.offset = int(header["offset"])
             other._prequential = Prequential(header["figures"])
+            other._reviewers = Reviewers(header.get("reviewers"))
             other._known = set(arrays["known"].tolist())
             for head, state in header["heads"].items():
                 other._languages[head] = dict(state["languages"])

@@ -23,6 +23,7 @@ class Learned:
         self._fields: dict[str, dict[str, Any]] = {}
         self._offsets: dict[str, int] = {}
         self._lessons: dict[str, list[int]] = {}
+        self._quarantines: dict[str, list[str]] = {}
         self._updated_to: dict[int, int] = {}
         self._reached = 0
         self._letters: dict[int, str] = {}
@@ -46,6 +47,8 @@ class Learned:
     def lesson(self, offset: int, lesson: dict[str, Any]) -> None:
         """A record of `lessons`."""
         self._lessons.setdefault(lesson["feedback_id"], []).append(offset)
+        if lesson.get("kind") == "unlearn":  # a reviewer's quarantine: the learner's own, once for each
+            self._quarantines.setdefault(lesson["reviewer"], []).append(lesson["feedback_id"])
 
     def update(self, offset: int, update: dict[str, Any]) -> None:
         """A record of `model-updates`: it must begin where the one before ended."""
@@ -85,8 +88,12 @@ class Learned:
         """Tells `fail` of everything that is wrong."""
         for identity, fields in self._fields.items():
             self._check(identity, fields)
+        for reviewer, names in self._quarantines.items():
+            if len(names) > 1:
+                self._fail("quarantined_twice", f"reviewer {reviewer}", f"{names}")
+        own = {name for names in self._quarantines.values() for name in names}
         for identity, offsets in self._lessons.items():
-            if identity not in self._fields:
+            if identity not in self._fields and identity not in own:
                 self._fail("lesson_of_nothing", f"feedback {identity}", f"lessons {offsets}")
             if len(offsets) > 1:
                 self._fail("learned_twice", f"feedback {identity}", f"lessons offsets {offsets}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from agents.handout import load_base
-from agents.scoring.heads import Model
+from agents.scoring.heads import Applied, Model
 from agents.scoring.learner import Learner
 from schemas.learning import Lesson, ModelUpdate
 from schemas.reading import read
@@ -214,6 +215,59 @@ async def test_a_learner_killed_again_and_again_comes_back_to_the_same_weights(
     restored = Model(base)
     restored.restore(snapshot)
     assert scorer.version == restored.version == learner.version
+
+
+async def test_a_reviewer_who_flips_labels_is_left_out_and_a_person_can_take_that_back(
+    prepared: Settings, tmp_path: Path
+) -> None:
+    texts = {"positive": "lovely, it works, thank you", "negative": "awful, it is broken again"}
+
+    def label(number: int, flips: bool) -> tuple[str, dict[str, Any]]:
+        right, wrong = random.Random(number).sample(list(texts), 2)
+        given, reviewer = (wrong, "mallory") if flips else (right, f"honest-{number % 3}")
+        return feedback(number, {"sentiment": given}, text=f"{texts[right]} {number}", reviewer=reviewer)
+
+    worker = Worker(prepared, "learn", folder=tmp_path)
+    try:
+        await produce(prepared, "feedback", [label(number, number > 100 and number % 8 == 0) for number in range(600)])
+        lessons = await wait_values(prepared, "lessons", at_least(601), "all lessons and the quarantine")
+        (left_out,) = [one for one in lessons if one["kind"] == "unlearn"]
+        (health,) = coded(await wait_values(prepared, "health", lambda found: bool(coded(found)), "the alarm"))
+        worker.signal(signal.SIGKILL)
+        worker.process.wait()
+        worker = Worker(prepared, "learn", folder=tmp_path)
+        await produce(prepared, "feedback", [label(number, number % 8 == 0) for number in range(600, 800)])
+        await wait_values(prepared, "lessons", at_least(801), "later lessons")
+        learned = await replayed(prepared)
+        back = feedback(900, None, kind="retract", retracts=left_out["feedback_id"], text=None, reviewer="lead")
+        await produce(prepared, "feedback", [back])
+        await wait_values(prepared, "lessons", at_least(802), "the release")
+        released = await replayed(prepared)
+    finally:
+        worker.stop()
+    assert left_out["reviewer"] == "mallory"
+    assert (health["where"], health["severity"]) == ("mallory", "critical")
+    assert left_out["feedback_id"] in health["detail"]
+    honest = sum(1 for number in range(800) if number <= 100 or number % 8)
+    before = sum(1 for one in lessons[: left_out["from_offset"]] if one["reviewer"] == "mallory")
+    assert learned == {"en": honest + before}
+    assert released == {"en": 800}
+
+
+def coded(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in found if one["code"] == "reviewer_quarantined"]
+
+
+async def replayed(settings: Settings) -> dict[str, int]:
+    """How many examples the sentiment has by language, of the lessons and of the updates: they must agree."""
+    base = load_base(settings)
+    scorer, learner = Model(base), Learner(base)
+    for record in await read_all(settings, "lessons"):
+        learner.learn(read(record.value, Lesson), record.offset + 1)
+    for record in await read_all(settings, "model-updates"):
+        assert scorer.apply(read(record.value, ModelUpdate)) is Applied.APPLIED
+    assert scorer.version == learner.version
+    return dict(learner._languages["sentiment"])
 
 
 async def wait_values_raw(settings: Settings, topic: str) -> None:
