@@ -32,6 +32,7 @@ class Base:
         columns: (head, label) of each logit; a yes-or-no head has one column, "yes".
         languages: examples that trained each head, by language.
         provenance, metrics: as the header says; free form, for people.
+        common: share of the texts that hold a feature, from 0 to 1, of the common ones: what a learner starts from.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Base:
         bias: list[float],
         provenance: dict[str, Any] | None = None,
         metrics: dict[str, Any] | None = None,
+        common: dict[int, float] | None = None,
     ) -> None:
         self.heads = heads
         self.languages = languages
         self.columns = [(head, label) for head, labels in heads.items() for label in outputs(head, labels)]
         self.provenance = provenance or {}
         self.metrics = metrics or {}
+        self.common = common or {}
         self.bias = bias
         self.ids = ids
         self._rows = Rows(ids)
@@ -67,7 +70,8 @@ class Base:
     def _id(self, ids: npt.NDArray[np.uint64]) -> str:
         shape = [FEATURES_VERSION, lexicon.shipped().digest, list(self.heads.items()), self.languages]
         digest = blake2b(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS), digest_size=8)
-        for array in (ids.astype("<u8"), self.weights.astype("<f8"), self._bias.astype("<f8")):
+        common = _common_arrays(self.common)
+        for array in (ids.astype("<u8"), self.weights.astype("<f8"), self._bias.astype("<f8"), *common):
             digest.update(array.tobytes())
         return digest.hexdigest()
 
@@ -103,7 +107,13 @@ class Base:
             for column in range(len(bias)):
                 rows = np.cumsum(arrays[f"rows/{column}"], dtype=np.int64)
                 weights[rows, column] = arrays[f"values/{column}"]
-            base = cls(heads, languages, ids, weights, bias, header.get("provenance"), header.get("metrics"))
+            common = {}
+            if "common/ids" in arrays:  # not in a base of before it was kept
+                places = np.cumsum(arrays["common/ids"], dtype=np.uint64).tolist()
+                common = dict(zip(places, arrays["common/shares"].tolist(), strict=True))
+            if not all(0.0 < share <= 1.0 for share in common.values()):
+                raise ValueError("shares from 0 to 1")
+            base = cls(heads, languages, ids, weights, bias, header.get("provenance"), header.get("metrics"), common)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise Invalid("wrong_type", f"the base is damaged: {error!r}") from None
         if base.id != header.get("id"):
@@ -133,6 +143,8 @@ class Base:
             rows = np.flatnonzero(self.weights[:, column]).astype("<u4")
             arrays[f"rows/{column}"] = np.diff(rows, prepend=np.uint32(0))
             arrays[f"values/{column}"] = self.weights[rows, column].astype("<f4")
+        common, shares = _common_arrays(self.common)
+        arrays |= {"common/ids": np.diff(common, prepend=np.uint64(0)), "common/shares": shares}
         return pack(header, arrays)
 
     def logits(self, ids: list[int], values: list[float]) -> Matrix:
@@ -151,6 +163,12 @@ class Base:
         """The logits that `products` make; row after row, so that the bits are equal everywhere."""
         said: Matrix = np.add.reduce(products, axis=0) + self._bias
         return said
+
+
+def _common_arrays(common: dict[int, float]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float32]]:
+    """Ids in order, and their shares."""
+    ids = sorted(common)
+    return np.array(ids, dtype="<u8"), np.array([common[each] for each in ids], dtype="<f4")
 
 
 def outputs(head: str, labels: tuple[str, ...]) -> tuple[str, ...]:

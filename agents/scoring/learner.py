@@ -17,7 +17,7 @@ from agents.scoring.base import Base, outputs
 from agents.scoring.calibration import Temperature, shared, sigmoid
 from agents.scoring.heads import check_snapshot
 from agents.scoring.kept import Kept, digest, keep, taken_back
-from agents.scoring.online import BASE_FEATURE, OnlineLabel, prior_bias, rarity
+from agents.scoring.online import BASE_FEATURE, COMMON_INERTIA, OnlineLabel, prior_bias, rarity
 from agents.scoring.prequential import Figures, Outcome, Prequential
 from agents.scoring.reviewers import Reviewers, Suspect
 from schemas.arrays import pack, unpack
@@ -44,6 +44,7 @@ class Learner:
         self.base = base
         self.offset = 0
         self._columns = {column: place for place, column in enumerate(base.columns)}
+        self._inertia = {feature: COMMON_INERTIA * share for feature, share in base.common.items()}
         self._online: dict[str, dict[str, OnlineLabel]] = {}
         self._languages: dict[str, dict[str, int]] = {}
         self._temperatures: dict[str, Temperature] = {}
@@ -179,10 +180,13 @@ class Learner:
         if known is None:
             known = self._online[head] = {}
             for each in outputs(head, self.base.heads.get(head, ())):
-                known[each] = OnlineLabel(0.0)
+                known[each] = self._new(head, each, 0.0)
         if head not in BINARY_HEADS and label not in known:
-            known[label] = OnlineLabel(prior_bias(self._examples(head)))
+            known[label] = self._new(head, label, prior_bias(self._examples(head)))
         return known
+
+    def _new(self, head: str, label: str, bias: float) -> OnlineLabel:
+        return OnlineLabel(bias, known=(head, label) in self._columns, inertia=self._inertia)
 
     def _offer(self, own: OnlineLabel, head: str, label: str, x: dict[int, float], said: list[float]) -> None:
         """Puts the base's logit for this label into `x`, or takes another label's out."""
@@ -319,6 +323,8 @@ class Learner:
                         state["seen"][place],
                         state["rest"][place],
                         {name: arrays[f"{head}/{place}/{name}"] for name in OnlineLabel.ARRAYS},
+                        known=(head, label) in other._columns,
+                        inertia=other._inertia,
                     )
                     for place, label in enumerate(state["labels"])
                 }

@@ -29,6 +29,10 @@ STEP = 1.0 / 64
 """Weights are rounded to this."""
 PRUNED = 0.06
 """Weights below this are left out, lexicon features aside."""
+COMMON = 0.003
+"""Share of a language's texts from which on a feature is common."""
+COMMON_TEXTS = 6
+"""Texts that must hold it: the share of fewer is chance."""
 OWN_WEIGHT = 3.0
 """What an example of the repository's own sets counts: they are few, and closest to what will be read."""
 
@@ -57,6 +61,7 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
     frequency: Counter[int] = Counter()
     for place in taught:
         frequency.update(seen[place].ids)
+    common = _common([(data[place].language, seen[place].ids) for place in taught])
     vocabulary = {feature: column for column, feature in enumerate(sorted(f for f, n in frequency.items() if n > 1))}
     heads: dict[str, tuple[str, ...]] = {}
     languages: dict[str, dict[str, int]] = {}
@@ -87,10 +92,28 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
     weights = np.stack(columns, axis=1)
     kept = np.flatnonzero(np.any(weights != 0.0, axis=1))
     provenance = _provenance(data, taught)
-    base = Base(heads, languages, ids[kept], weights[kept], bias, provenance)
+    base = Base(heads, languages, ids[kept], weights[kept], bias, provenance, common=common)
     if every:
         base.metrics = measure(base, data, seen)
     return base
+
+
+def _common(texts: list[tuple[str, list[int]]]) -> dict[int, float]:
+    """The share of texts that hold a feature, in the language where it is largest, of features that are common there.
+
+    Rounded as the file keeps it.
+    """
+    counts: dict[str, Counter[int]] = defaultdict(Counter)
+    totals = Counter(language for language, _ in texts)
+    for language, ids in texts:
+        counts[language].update(ids)
+    shares: dict[int, float] = {}
+    for language, found in counts.items():
+        for feature, count in found.items():
+            share = float(np.float32(count / totals[language]))
+            if share >= COMMON and count >= COMMON_TEXTS:
+                shares[feature] = max(shares.get(feature, 0.0), share)
+    return shares
 
 
 def fit_and_measure(data: list[Example], say: Say) -> Base:
