@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 180
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz lint types format tools schemas lock clean
+.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz quality lint types format tools schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +48,10 @@ fuzz: setup ## every decoder, the policy and the HTTP doors, FUZZ_SECONDS of CPU
 tools:
 	@sh tests/tools.sh
 
+quality: setup ## how well it judges, beside ordinary tools; needs TOCSIN_CORPUS; writes docs/quality
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/quality.txt
+	$(BIN)/python -m tests.quality --out docs/quality
+
 lint: setup ## style, and generated files that drifted
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,6 +72,7 @@ lock: ## resolves requirements/*.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group bench -o requirements/bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:fuzz -o requirements/fuzz.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:quality -o requirements/quality.txt
 
 clean: ## removes .venv and what tools left
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -95,7 +95,10 @@ class Front:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Any request on the main port."""
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionResetError:  # whoever asked was killed meanwhile
+            return _closed(request)
         if self._struck("away"):
             return _closed(request)
         if slow := self._faults.get("slow"):

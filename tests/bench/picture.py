@@ -30,8 +30,8 @@ def curve(curves: Sequence[dict[str, Any]], subtitle: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'font-family="system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        _text(LEFT, 30, "Latency over offered load", size=19, weight=600),
-        _text(LEFT, 52, subtitle, fill=_FAINT),
+        text(LEFT, 30, "Latency over offered load", size=19, weight=600),
+        text(LEFT, 52, subtitle, fill=_FAINT),
         *_axes(low, high),
     ]
     for value, _ in TARGETS:
@@ -43,7 +43,7 @@ def curve(curves: Sequence[dict[str, Any]], subtitle: str) -> str:
     for one in curves:
         parts += _lines(one, low, high)
     for value, name in TARGETS:
-        label = _text(WIDTH - RIGHT, _y(value, low, high) - 5, f"target, {name}", fill=_FAINT, anchor="end", size=11)
+        label = text(WIDTH - RIGHT, _y(value, low, high) - 5, f"target, {name}", fill=_FAINT, anchor="end", size=11)
         # A white edge, so that it can be read where a line passes.
         parts.append(label.replace("<text ", '<text paint-order="stroke" stroke="#ffffff" stroke-width="4" ', 1))
     return "\n".join([*parts, *_legend(curves), "</svg>"]) + "\n"
@@ -76,11 +76,11 @@ def _axes(low: float, high: float) -> list[str]:
             if low <= mark <= high:
                 y = _y(mark, low, high)
                 parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>')
-                parts.append(_text(LEFT - 10, y + 4, f"{mark:,g}", fill=_FAINT, anchor="end"))
+                parts.append(text(LEFT - 10, y + 4, f"{mark:,g}", fill=_FAINT, anchor="end"))
     for share in (0.10, 0.25, 0.50, 0.75, 0.90):
         x = _x(share)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="{_GRID}"/>')
-        parts.append(_text(x, HEIGHT - BOTTOM + 20, f"{share:.0%}", fill=_FAINT, anchor="middle"))
+        parts.append(text(x, HEIGHT - BOTTOM + 20, f"{share:.0%}", fill=_FAINT, anchor="middle"))
     bottom = HEIGHT - BOTTOM
     parts.append(f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="{_INK}" stroke-width="1.2"/>')
     middle = (TOP + bottom) / 2
@@ -89,7 +89,7 @@ def _axes(low: float, high: float) -> list[str]:
         "milliseconds from due to received (logarithmic)</text>"
     )
     parts.append(
-        _text((LEFT + WIDTH - RIGHT) / 2, bottom + 42, "offered load, share of the maximum found", anchor="middle")
+        text((LEFT + WIDTH - RIGHT) / 2, bottom + 42, "offered load, share of the maximum found", anchor="middle")
     )
     return parts
 
@@ -115,19 +115,19 @@ def _legend(curves: Sequence[dict[str, Any]]) -> list[str]:
         workers = f"{one['workers']} worker" + ("s" if one["workers"] > 1 else "")
         label = f"{workers}, maximum {one['maximum']:,.0f}/s"
         parts.append(f'<rect x="{x}" y="{y - 11}" width="13" height="13" rx="2" fill="{colour}"/>')
-        parts.append(_text(x + 19, y, label))
+        parts.append(text(x + 19, y, label))
         x += 40 + 7.0 * len(label)
     for _, name, dashes, width in LINES:
         dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
         parts.append(
             f'<line x1="{x}" x2="{x + 34}" y1="{y - 4}" y2="{y - 4}" stroke="{_INK}" stroke-width="{width}"{dashed}/>'
         )
-        parts.append(_text(x + 40, y, name))
+        parts.append(text(x + 40, y, name))
         x += 82
     return parts
 
 
-def _text(
+def text(
     x: float, y: float, text: str, *, fill: str = _INK, anchor: str = "start", size: int = 13, weight: int = 400
 ) -> str:
     return (

@@ -1,0 +1,1 @@
+"""How well it judges: `python -m tests.quality`."""
