@@ -38,7 +38,7 @@ SHORT_MESSAGES = 4_000
 @click.option("--short", is_flag=True, help="about a minute and a half: fewer messages, fewer parts, one round")
 @click.option("--only", help=f"parts to run, comma separated: {', '.join(PARTS)}")
 @click.option("--memory-messages", default=2_000_000, show_default=True, help="messages of the memory part")
-@click.option("--memory-seconds", default=480.0, show_default=True, help="the memory part ends then in any case")
+@click.option("--memory-seconds", default=600.0, show_default=True, help="the memory part ends then in any case")
 @click.option("--out", type=click.Path(path_type=Path), help="folder of bench.json, bench.md, latency.svg")
 def main(
     seconds: float,
