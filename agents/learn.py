@@ -162,10 +162,10 @@ class Learn(GroupRole):
         begin = 0
         while begin < len(chunk.records):
             begin = await self._some(chunk, begin)
-            await self._quarantine(chunk.tp)
             self.app.consumer.progressed(chunk.tp)
             if chunk.generation != self.app.consumer.generation:
                 return  # a rebalance came meanwhile: whoever owns the partition now, reads the rest again
+            await self._quarantine(chunk.tp)
         self.finished(chunk)
         metrics.MODEL_OFFSET.labels(self.name).set(self._learner.offset)
         self.count(messages=len(chunk.records))
@@ -202,7 +202,7 @@ class Learn(GroupRole):
             end = len(chunk.records)
         if chunk.generation == self.app.consumer.generation:
             behind = chunk.records[end].offset if end < len(chunk.records) else chunk.next_offset
-            await self._write(chunk.tp, behind, accepted, rest, at, outputs)
+            await self._write(chunk.tp, behind, accepted, rest, outputs)
         return end
 
     async def _write(
@@ -211,13 +211,11 @@ class Learn(GroupRole):
         next_offset: int,
         accepted: list[Accepted],
         rest: Learner | None,
-        at: str,
         outputs: Outputs,
     ) -> None:
         topic, lessons = self.settings.topic("lessons"), Outputs()
         for one in accepted:
-            headers = cloud_event("tocsin.lesson.v1", SOURCE, one.lesson.id, at, trace_of(one.record.headers))
-            lessons.add(topic, 0, self._learner.base.id.encode(), encode(one.lesson), headers)
+            self._add(lessons, one.lesson, trace_of(one.record.headers))
         async with self._transactions.transaction(tp, next_offset) as producer:
             # Lessons first: the version of the model is their offset, which Kafka gives.
             firsts = await lessons.send(producer)
@@ -234,6 +232,10 @@ class Learn(GroupRole):
             metrics.LESSONS.labels(one.lesson.kind).inc()
             metrics.FEEDBACK_SECONDS.observe(max(now - one.record.timestamp, 0.0) / 1000)
         self.count(lessons=len(accepted))
+
+    def _add(self, lessons: Outputs, lesson: Lesson, trace: bytes | None) -> None:
+        headers = cloud_event("tocsin.lesson.v1", SOURCE, lesson.id, lesson.at, trace)
+        lessons.add(self.settings.topic("lessons"), 0, self._learner.base.id.encode(), encode(lesson), headers)
 
     def _accept(self, record: Record, at: str, earlier: dict[str, Lesson]) -> Accepted | None:
         """What a feedback becomes; None where it was learned before.
@@ -271,8 +273,7 @@ class Learn(GroupRole):
             lesson = quarantine(suspect, self._learner.base.id, at)
             rest = await asyncio.to_thread(self._learner.anew, lesson)
             lessons, outputs = Outputs(), Outputs()
-            headers = cloud_event("tocsin.lesson.v1", SOURCE, lesson.id, at)
-            lessons.add(topic, 0, self._learner.base.id.encode(), encode(lesson), headers)
+            self._add(lessons, lesson, None)
             async with self._transactions.transaction(tp, None) as producer:
                 offset = (await lessons.send(producer)).get((topic, 0), 0)
                 self._learn(lesson, None, offset, rest, outputs)

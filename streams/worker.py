@@ -209,7 +209,7 @@ def run(settings: Settings, builders: list[Build], names: list[str]) -> int:
 
     status = uvloop.run(main())
     if any(thread.daemon for thread in threading.enumerate()):
-        # One that goes on is within a call of ClickHouse's engine, which crashes where Python is taken down around it.
+        # One that goes on is within a call of native code, which crashes where Python is taken down around it.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -5,7 +5,7 @@ Owns: the wording, the targets. Must never: hide a figure that misses its target
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import orjson
 
 from tests.bench import picture
 from tests.bench.latency import WARM_UP
+from tests.tables import table
 
 _OUR_SHARE = "broker, load generator, subscriber and workers share the cores"
 
@@ -90,7 +91,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         f"{corpus['broken_every']:,} cannot be read. 4 partitions."
     )
     yield ""
-    yield from _table(
+    yield from table(
         ("target", "wanted", "found", ""),
         [(what, wanted, told, "met" if met else "**missed**") for what, wanted, told, met in targets(found)],
     )
@@ -132,7 +133,7 @@ def _contenders(race: dict[str, Any]) -> Iterator[str]:
         for one in race["medians"].values()
     ]
     head = ("contender", "messages/s", "Tocsin is times", "CPU us/message", "beside scoring, us", "peak MiB")
-    yield from _table(head, rows)
+    yield from table(head, rows)
     yield ""
     checked = "All outputs are equal: every message decided once, the same priority, status and floors everywhere."
     yield checked if not race["faults"] else "**Outputs differ:** " + "; ".join(race["faults"])
@@ -149,7 +150,7 @@ def _contenders(race: dict[str, Any]) -> Iterator[str]:
         ("consumer, event loop, transactions, group, garbage collection", "everything else", f"{rest:.1f}"),
         ("**the worker, a message**", "", f"**{total:.1f}**"),
     ]
-    yield from _table(("step", "counts as", "CPU us/message"), parts)
+    yield from table(("step", "counts as", "CPU us/message"), parts)
     yield ""
     by_source = ", ".join(f"{name} {us:.0f}" for name, us in race["scoring_us_by_source"].items())
     yield f"Scoring by where a message is from, us: {by_source}."
@@ -170,7 +171,7 @@ def _latency(curves: list[dict[str, Any]]) -> Iterator[str]:
         _point(str(curve["workers"]), f"{point['share']:.0%}", point) for curve in curves for point in curve["points"]
     ]
     rows += [_point("bare aiokafka, the same transactions", "", curve["bare"]) for curve in curves if "bare" in curve]
-    yield from _table(("workers", "load", "messages/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "alerts"), rows)
+    yield from table(("workers", "load", "messages/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "alerts"), rows)
 
 
 def _point(who: str, load: str, point: dict[str, Any]) -> tuple[str, ...]:
@@ -190,7 +191,7 @@ def _fairness(fair: dict[str, Any]) -> Iterator[str]:
         (name, *(f"{fair[key][what]:.1f}" for what in ("p50_ms", "p99_ms", "max_ms")), f"{fair[key]['n']:,}")
         for key, name in (("alone", "without that customer"), ("noisy", "with that customer"))
     ]
-    yield from _table(("", "p50 ms", "p99 ms", "max ms", "alerts"), rows)
+    yield from table(("", "p50 ms", "p99 ms", "max ms", "alerts"), rows)
 
 
 def _memory(memory: dict[str, Any]) -> Iterator[str]:
@@ -206,7 +207,7 @@ def _memory(memory: dict[str, Any]) -> Iterator[str]:
         for key, name in (("rss", "resident"), ("pss", "proportional"))
     ]
     head = ("MiB", f"at message {memory['from']:,}", f"at message {memory['messages']:,}", "growth")
-    yield from _table(head, rows)
+    yield from table(head, rows)
     if memory["messages"] < memory["wanted"]:
         yield ""
         yield f"The time for this part ended before {memory['wanted']:,} messages."
@@ -230,10 +231,3 @@ def _corrections(found: dict[str, Any]) -> Iterator[str]:
         f"backlog without end; from sending one to the slowest worker's first decision that knows it: p50 "
         f"{found['p50_ms']:.0f} ms, p95 {found['p95_ms']:.0f} ms, max {found['max_ms']:.0f} ms."
     )
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"

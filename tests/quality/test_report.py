@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.quality import learning, picture, report
+from tests.tables import table
 
 LAST = {
     "always the commonest": 0.2,
@@ -57,4 +58,4 @@ def test_the_picture_holds_every_point_of_every_stream() -> None:
 
 
 def test_a_bar_in_a_phrase_does_not_break_a_table() -> None:
-    assert list(report.table(("phrase",), [("a | b",)]))[-1] == "| a \\| b |"
+    assert list(table(("phrase",), [("a | b",)]))[-1] == "| a \\| b |"
