@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 180
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz quality lint types format tools schemas lock clean
+.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz quality train lint types format tools schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,10 @@ quality: setup ## how well it judges, beside ordinary tools; needs TOCSIN_CORPUS
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/quality.txt
 	$(BIN)/python -m tests.quality --out docs/quality
 
+train: setup ## the base that ships, anew; needs TOCSIN_CORPUS; some minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/train.txt
+	$(BIN)/tocsin train --out agents/scoring/data/base.tocsin --page docs/base.md
+
 lint: setup ## style, and generated files that drifted
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -73,6 +77,7 @@ lock: ## resolves requirements/*.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group bench -o requirements/bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:fuzz -o requirements/fuzz.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:quality -o requirements/quality.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-deps --group pyproject.toml:train -o requirements/train.txt
 
 clean: ## removes .venv and what tools left
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

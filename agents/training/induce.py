@@ -9,16 +9,26 @@ Owns: the vectors and the regression. Must never: be imported by scoring; be nee
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from agents.scoring.pieces import feature_id
 
 Matrix = npt.NDArray[np.float64]
 WORD = re.compile(r"[a-zàâäçéèêëîïôöùûüÿœæ]{2,20}")
 """What counts as a word of English or French here."""
 _BATCH = 8_192
+ALPHA = 3.0
+"""Of the ridge regressions."""
+LEAST_TEXTS = 5
+"""Texts that must hold a word for its weight to be evidence; words of fewer are given one."""
+LEAST_WEIGHT = 0.1
+"""Carried weights below this are left out."""
+TO = "fr"
+"""The language that few open labels are in."""
 
 
 def encoder() -> Any | None:
@@ -77,10 +87,47 @@ def valences(
     words = [*sorted(taught), *zeros]
     rows = np.stack([known[word] for word in words]).astype(np.float64)
     targets = np.array([np.mean(taught[word]) if word in taught else 0.0 for word in words])
-    coefficients, intercept = ridge(rows, targets, 3.0)
+    coefficients, intercept = ridge(rows, targets, ALPHA)
     found = {}
     for language, wanted in languages.items():
         table = np.stack([known[word] for word in wanted]).astype(np.float64) @ coefficients[:, 0] + intercept[0]
         for word, value in zip(wanted, table.tolist(), strict=True):
             found[f"{language}:{word}"] = float(value)
     return found
+
+
+class Words(NamedTuple):
+    """Words of both languages in one space: their feature ids, which are in `TO`, and their vectors, shape (words, 512)."""
+
+    ids: list[int]
+    carried_to: npt.NDArray[np.bool_]
+    vectors: Matrix
+
+
+def table(known: dict[str, npt.NDArray[np.float32]], languages: dict[str, list[str]]) -> Words:
+    """The words of `languages`, by tag and in order, with their vectors."""
+    both = [(language, word) for language, words in sorted(languages.items()) for word in words]
+    ids = [feature_id(f"{language}:{word}") for language, word in both]
+    to = np.array([language == TO for language, _ in both])
+    return Words(ids, to, np.stack([known[word] for _, word in both]).astype(np.float64))
+
+
+def carried(words: Words, weights: Mapping[int, float], texts: Mapping[int, int]) -> dict[int, float]:
+    """Weights for the words of `TO` that hardly any text of a head holds, from those of words that are alike.
+
+    Args:
+        words: of both languages.
+        weights: what the head learned for one of its labels, by feature.
+        texts: how many of the head's texts hold each feature.
+    """
+    held = np.array([texts.get(feature, 0) for feature in words.ids])
+    taught = np.flatnonzero(held >= LEAST_TEXTS)
+    if not len(taught):
+        return {}
+    rows, trust = words.vectors[taught], np.sqrt(held[taught])
+    targets = np.array([weights.get(words.ids[place], 0.0) for place in taught])
+    coefficients, _ = ridge(rows, targets, ALPHA, trust)
+    said = words.vectors @ coefficients[:, 0]
+    said -= np.average(said[taught], weights=trust)  # an average word says nothing
+    wanted = words.carried_to & (held < LEAST_TEXTS) & (np.abs(said) >= LEAST_WEIGHT)
+    return {words.ids[place]: float(said[place]) for place in np.flatnonzero(wanted)}

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from agents.scoring.pieces import feature_id
 from agents.training.corpora import examples
-from agents.training.induce import WORD, encoder, own_words, valences, vectors
+from agents.training.induce import WORD, Words, encoder, own_words, table, valences, vectors
 from schemas.arrays import pack
 
 _ADJECTIVE = re.compile(r'<word form="([^"]+)"[^>]* polarity="(-?[\d.]+)"')
@@ -92,6 +92,15 @@ def words(folder: Path, lists: dict[str, float], own: list[str]) -> dict[str, li
         mine |= {name[3:] for name in lists if name.startswith(f"{language}:") and WORD.fullmatch(name[3:])}
         found[language] = sorted(mine)
     return found
+
+
+def shared_words(folder: Path) -> Words | None:
+    """The words that get an induced valence, with their vectors; None where the encoder is not installed. About a minute."""
+    use = encoder()
+    if use is None:
+        return None
+    wanted = words(folder, listed(folder / "lexicons"), own_words(use))
+    return table(vectors(use, {word for each in wanted.values() for word in each}), wanted)
 
 
 def main(folder: Path, out: Path) -> None:

