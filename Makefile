@@ -48,7 +48,7 @@ fuzz: setup ## every decoder, the policy and the HTTP doors, FUZZ_SECONDS of CPU
 tools:
 	@sh tests/tools.sh
 
-quality: setup ## how well it judges, beside ordinary tools; needs TOCSIN_CORPUS; writes docs/quality
+quality: setup ## how well it judges, beside ordinary tools; TOCSIN_CORPUS adds real sets; writes docs/quality
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/quality.txt
 	$(BIN)/python -m tests.quality --out docs/quality
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("agents.training.train:train", "trains the base model from the open sets"),
     "tail": ("agents.commands.tail:tail", "follows a topic, readable"),
     "explain": ("agents.commands.explain:explain", "recomputes a decision and says whether it is identical"),
+    "fairness": ("agents.commands.fairness:fairness", "how scores shift between groups of people, as a page"),
     "settings": ("agents.commands.settings:settings", "lists all settings with their values"),
 }
 

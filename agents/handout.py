@@ -21,7 +21,7 @@ from schemas.operations import PolicyRecord
 from schemas.reading import read
 from streams import metrics
 from streams.errors import TocsinError
-from streams.follow import Follower
+from streams.follow import Follower, read_to_end
 from streams.health import HealthReporter
 from streams.settings import Settings
 
@@ -45,6 +45,29 @@ def load_base(settings: Settings) -> Base:
     except Invalid as error:
         named = "the base model in the package" if path is None else f"TOCSIN_MODEL: {path}"
         raise TocsinError(f"{named}: {error.detail}; make one with `tocsin train`") from None
+
+
+async def learned_model(settings: Settings) -> Model:
+    """The model as it has learned up to now: the last snapshot, and the updates after it.
+
+    Raises:
+        TocsinError: Kafka cannot be reached, or what is there is damaged.
+    """
+    base = load_base(settings)
+    model = Model(base)
+    snapshot: bytes | None = None
+    async for record in read_to_end(settings, settings.topic("models")):
+        if record.key == base.id.encode():
+            snapshot = record.value
+    try:
+        if snapshot is not None:
+            model.restore(snapshot)
+        async for record in read_to_end(settings, settings.topic("model-updates")):
+            if record.key == base.id.encode():
+                model.apply(read(record.value, ModelUpdate))
+    except Invalid as fault:
+        raise TocsinError(f"the learned model cannot be read: {fault.detail}") from None
+    return model
 
 
 class ModelHandout:

@@ -17,6 +17,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from agents.markdown import table
 from agents.scoring.base import Base, outputs
 from agents.scoring.features import Features, extract
 from agents.scoring.heads import Model
@@ -217,12 +218,12 @@ def measure(base: Base, data: list[Example], seen: list[Features]) -> dict[str, 
                     yes[head, example.language, example.source].append(scores[head].probability("yes"))
     metrics: dict[str, Any] = {}
     for (head, language, source), pairs in sorted(gold.items()):
-        figures = agreement(pairs)
+        found = agreement(pairs)
         if head in BINARY_HEADS and len({label for label, _ in pairs}) == 2:
-            figures["auc"] = round(
+            found["auc"] = round(
                 float(roc_auc_score([label == "yes" for label, _ in pairs], yes[head, language, source])), 4
             )
-        metrics.setdefault(head, {}).setdefault(language, {})[source] = figures
+        metrics.setdefault(head, {}).setdefault(language, {})[source] = found
     return metrics
 
 
@@ -268,20 +269,25 @@ def train(out: Path, corpus: Path, page: Path | None) -> None:
     Base.load(content)
     out.write_bytes(content)
     click.echo(f"{out}: base {base.id}, {len(base.ids):,} features, {len(content):,} bytes")
-    click.echo(table(base))
+    click.echo(figures(base))
     if page is not None:
-        page.write_text(f"# Base {base.id}\n\n{PAGE}\n\n{table(base)}\n", encoding="utf-8")
+        page.write_text(f"# Base {base.id}\n\n{PAGE}\n\n{figures(base)}\n", encoding="utf-8")
 
 
-def table(base: Base) -> str:
+def figures(base: Base) -> str:
     """The figures on what was held out, as a Markdown table of head by language by source."""
     names = ("head", "language", "source", "held out", "accuracy", "macro F1", "commonest label", "AUC")
-    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    for head, by_language in base.metrics.items():
-        for language, by_source in by_language.items():
-            for source, f in by_source.items():
-                figures = (
-                    f"{f['n']:,} | {f['accuracy']:.3f} | {f['macro_f1']:.3f} | {f['majority']:.3f} | {f.get('auc', '')}"
-                )
-                lines.append(f"| {head} | {language} | {source} | {figures} |")
-    return "\n".join(lines)
+    rows = [
+        (
+            head,
+            language,
+            source,
+            f"{f['n']:,}",
+            *(f"{f[name]:.3f}" for name in ("accuracy", "macro_f1", "majority")),
+            str(f.get("auc", "")),
+        )
+        for head, by_language in base.metrics.items()
+        for language, by_source in by_language.items()
+        for source, f in by_source.items()
+    ]
+    return "\n".join(table(names, rows))

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
+from agents.markdown import table
 from tests.bench import picture
 from tests.bench.latency import WARM_UP
-from tests.tables import table
 
 _OUR_SHARE = "broker, load generator, subscriber and workers share the cores"
 

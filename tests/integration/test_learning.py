@@ -260,7 +260,9 @@ async def test_ten_thousand_decisions_are_explained_across_workers_restarts_and_
     prepared: Settings, tmp_path: Path
 ) -> None:
     rng = random.Random(20261123)
-    sentences = "the parcel is late again thanks lovely awful broken refund when app login nobody answers cassé merci colis"
+    sentences = (
+        "the parcel is late again thanks lovely awful broken refund when app login nobody answers cassé merci colis"
+    )
     words = sentences.split()
 
     def some(number: int) -> tuple[str, dict[str, Any]]:

@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from tests.bench import machine
-from tests.quality import cold, corrections, everyday, fairness, learning, report, speed
+from tests.quality import cold, corrections, everyday, fairness, learning, poison, report, speed
 from tests.quality.sets import SEED, Sets
 
-PARTS = ("cold", "learning", "corrections", "everyday", "fairness", "speed")
+PARTS = ("cold", "learning", "corrections", "poison", "everyday", "fairness", "speed")
 
 
 @click.command()
@@ -24,13 +24,12 @@ PARTS = ("cold", "learning", "corrections", "everyday", "fairness", "speed")
     "--corpus",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     envvar="TOCSIN_CORPUS",
-    required=True,
-    help="Folder of the labelled sets (TOCSIN_CORPUS).",
+    help="Folder of the labelled sets (TOCSIN_CORPUS); without it, the repository's own messages alone.",
 )
 @click.option("--most", default=5_000, show_default=True, help="messages of each stream at most")
 @click.option("--only", help=f"parts to run, comma separated: {', '.join(PARTS)}")
 @click.option("--out", type=click.Path(path_type=Path), help="folder of quality.json, quality.md, learning.svg")
-def main(corpus: Path, most: int, only: str | None, out: Path | None) -> None:
+def main(corpus: Path | None, most: int, only: str | None, out: Path | None) -> None:
     """Measures how well Tocsin judges: cold, learning, after ten corrections, on everyday messages, between groups."""
     parts = tuple(only.split(",")) if only else PARTS
     unknown = [part for part in parts if part not in PARTS]
@@ -41,7 +40,10 @@ def main(corpus: Path, most: int, only: str | None, out: Path | None) -> None:
         "command": f"python -m tests.quality --most {most}" + (f" --only {only}" if only else ""),
         "machine": machine.describe(),
         "seed": SEED,
+        "corpus": corpus is not None,
     }
+    if corpus is None:
+        say("TOCSIN_CORPUS is not set: measuring on the repository's own messages alone")
     try:
         sets = Sets(corpus, most, say)
     except OSError as error:
@@ -50,6 +52,7 @@ def main(corpus: Path, most: int, only: str | None, out: Path | None) -> None:
         "cold": lambda: cold.measure(sets, say),
         "learning": lambda: learning.measure(sets, say),
         "corrections": lambda: corrections.measure(sets),
+        "poison": lambda: poison.measure(sets, say),
         "everyday": lambda: everyday.measure(sets),
         "fairness": lambda: fairness.measure(sets),
         "speed": lambda: speed.measure(sets),

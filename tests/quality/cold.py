@@ -29,7 +29,7 @@ def measure(sets: Sets, say: Callable[[str], None]) -> dict[str, Any]:
         if WRITTEN in by_source
     ]
     kinds = []
-    for stream in sets.streams()[:3]:
+    for stream in sets.streams()[:3] if sets.corpus is not None else ():
         say(f"cold: {stream.title}")
         kinds.append({"title": stream.title, **_kind(sets.base(stream.source), stream.messages)})
     written = sets.written("en")

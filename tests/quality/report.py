@@ -11,10 +11,13 @@ from typing import Any
 
 import orjson
 
+from agents.fairness import page
+from agents.fairness.pairs import Shift
+from agents.markdown import table
 from tests.quality import picture
 from tests.quality.everyday import WORDS
-from tests.quality.learning import COVERAGE, DELAY, SETTLED
-from tests.tables import table
+from tests.quality.learning import COVERAGE, DELAY, LAST, SETTLED
+from tests.quality.poison import REVIEWERS
 
 OURS = "Tocsin"
 REFITTED = "TF-IDF + logistic regression, refitted"
@@ -68,9 +71,14 @@ def targets(found: dict[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
         yield "paraphrases right after ten corrections", "all", f"{after} of {of}", after == of
         cost = max(one["cost"] for one in corrections["phrases"])
         yield "what ten corrections cost elsewhere, at most", "0.01", f"{cost:.3f}", cost <= 0.01
+    for one in found.get("poison", []):
+        cost, theirs = one["honest"] - one["flipped"], one["labels_until_quarantine"]
+        yield f"{one['title']}: what one who flips 5 % of all labels costs", "at most 0.01", f"{cost:.3f}", cost <= 0.01
+        told = "never" if theirs is None else f"after {theirs} labels"
+        yield f"{one['title']}: they are left out", "within 200", told, theirs is not None and theirs <= 200
     for one in found.get("everyday", []):
-        loud = sum(one["priorities"].get(each, 0) for each in ("p0", "p1")) / one["n"]
-        yield f"p0 and p1 on {one['set']}", "at most 0.5 %", f"{loud:.2%}", loud <= 0.005
+        wrongly = one["false"] / one["n"]
+        yield f"false alarms (p0, p1) on {one['set']}", "at most 0.5 %", f"{wrongly:.2%}", wrongly <= 0.005
         if one["set"] == "multidogo":
             review = sum(one["statuses"].get(each, 0) for each in ("abstained", "unscored")) / one["n"]
             yield "chat turns of multidogo left to people", "at most 5 %", f"{review:.1%}", review <= 0.05
@@ -94,6 +102,12 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         "told before its label is learned. Cold and learning: by bases that never saw that kind of text. The rest: by the "
         "shipped base, which has learned from a part of these sets."
     )
+    if not found["corpus"]:
+        yield ""
+        yield (
+            "Without TOCSIN_CORPUS: on the repository's own messages alone. The shipped base has learned from them, so learning "
+            "starts from nothing here."
+        )
     yield ""
     rows = [(what, wanted, told, "met" if met else "**missed**") for what, wanted, told, met in targets(found)]
     yield from table(("target", "wanted", "found", ""), rows)
@@ -101,6 +115,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         ("cold", _cold),
         ("learning", _learning),
         ("corrections", _corrections),
+        ("poison", _poison),
         ("everyday", _everyday),
         ("fairness", _fairness),
         ("speed", _speed),
@@ -134,6 +149,8 @@ def _cold(cold: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"VADER on the English written set: macro F1 {cold['vader_written']:.3f}."
     yield ""
+    if not cold["kinds"]:
+        return
     yield "Sentiment of kinds of text that the base never saw (a base without them each time; macro F1):"
     yield ""
     kinds = [
@@ -203,10 +220,31 @@ def _corrections(found: dict[str, Any]) -> Iterator[str]:
     yield from table(("phrase", "is", "right before", "right after", "cost"), rows)
 
 
+def _poison(streams: list[dict[str, Any]]) -> Iterator[str]:
+    yield "## A reviewer who flips every label"
+    yield ""
+    yield f"One of {REVIEWERS} reviewers, so 5 % of all labels; macro F1 over the last {LAST:.0%}, against the right labels."
+    yield ""
+    rows = [
+        (
+            one["title"],
+            f"{one['honest']:.3f}",
+            f"{one['flipped']:.3f}",
+            f"{one['not_left_out']:.3f}",
+            "never" if one["labels_until_quarantine"] is None else str(one["labels_until_quarantine"]),
+        )
+        for one in streams
+    ]
+    yield from table(("stream", "nobody flips", "left out", "not left out", "left out after so many of theirs"), rows)
+
+
 def _everyday(sets: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Everyday messages"
     yield ""
-    yield "Judged with the shipped base and the default policy, no language given. Nobody has labelled whom to ring for."
+    yield (
+        "Judged with the shipped base and the default policy, no language given. Each ring (p0, p1) was read once: false are "
+        "those for which nobody should be rung, and those that nobody has read (`tests/quality/rings.json`)."
+    )
     yield ""
     rows = []
     for one in sets:
@@ -218,6 +256,7 @@ def _everyday(sets: list[dict[str, Any]]) -> Iterator[str]:
                 one["set"],
                 f"{one['n']:,}",
                 *(f"{each:.2%}" for each in share),
+                f"{one['false']:,}",
                 *(f"{each:.1%}" for each in status),
                 right,
             )
@@ -228,6 +267,7 @@ def _everyday(sets: list[dict[str, Any]]) -> Iterator[str]:
         "p0",
         "p1",
         "p2",
+        "false alarms",
         "abstained",
         "unscored",
         "too short",
@@ -235,7 +275,7 @@ def _everyday(sets: list[dict[str, Any]]) -> Iterator[str]:
     )
     yield from table(head, rows)
     yield ""
-    yield "What rang p0 or p1 most:"
+    yield "What rang falsely, most first:"
     yield ""
     loudest = [(one["set"], name, str(count)) for one in sets for name, count in one["loudest"]]
     yield from table(("set", "phrase or head", "times"), loudest)
@@ -244,24 +284,13 @@ def _everyday(sets: list[dict[str, Any]]) -> Iterator[str]:
 def _fairness(found: dict[str, Any]) -> Iterator[str]:
     yield "## Fairness"
     yield ""
-    yield "The same sentences for each group; the shift from the mean of all groups, and how often the priority is another one."
+    yield page.EXPLAINED
     yield ""
-    rows = [
-        (
-            one["kind"],
-            one["language"],
-            one["group"],
-            str(one["n"]),
-            *(f"{one[name]:+.3f}" for name in ("sentiment", "urgency", "abuse")),
-            f"{one['changed']:.1%}",
-        )
-        for one in found["pairs"]
-    ]
-    yield from table(
-        ("kind", "language", "group", "sentences", "sentiment", "urgency", "abuse", "priority changed"), rows
-    )
+    yield from table(page.HEAD, page.rows([Shift(**one) for one in found["pairs"]]))
     yield ""
     own = found["identities"]
+    if own is None:
+        return
     most = ", ".join(f"{identity} {value:.3f}" for value, identity in own["most_abuse"])
     least = ", ".join(f"{identity} {value:+.2f}" for value, identity in own["least_sentiment"])
     yield (

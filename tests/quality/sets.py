@@ -40,25 +40,30 @@ class Sets:
     """All of them, read once.
 
     Args:
-        corpus: folder of the labelled sets.
+        corpus: folder of the labelled sets; None: the repository's own alone.
         most: messages of a stream at most.
     """
 
-    def __init__(self, corpus: Path, most: int, say: Callable[[str], None]) -> None:
+    def __init__(self, corpus: Path | None, most: int, say: Callable[[str], None]) -> None:
         self.corpus = corpus
         self._most = most
         self._say = say
-        self._examples = list(examples(corpus))
+        self._examples = list(bootstrap() if corpus is None else examples(corpus))
         self.base = cache(self._base)
 
     def streams(self) -> list[Stream]:
-        """Sentiment of three kinds of text, and two taxonomies that no base knows."""
+        """Sentiment of three kinds of text, and two taxonomies that no base knows; of the repository's own, sentiment learned
+        from nothing."""
+        if self.corpus is None:
+            return [self._own("en", "own messages (English)"), self._own("fr", "own messages (French)")]
         return [
             self._of("vader_tweets", "tweets (English)"),
             self._of("goemotions", "Reddit posts (English)"),
             self._of("allocine_fr", "film reviews (French)"),
-            self._taxonomy("multidogo", "intent", "chat intents (English)"),
-            self._taxonomy("tickets_en_fr_synthetic", "queue", "ticket queues (English and French, synthetic)"),
+            self._taxonomy(self.corpus, "multidogo", "intent", "chat intents (English)"),
+            self._taxonomy(
+                self.corpus, "tickets_en_fr_synthetic", "queue", "ticket queues (English and French, synthetic)"
+            ),
         ]
 
     def _of(self, source: str, title: str) -> Stream:
@@ -67,10 +72,15 @@ class Sets:
         ordered = source == "vader_tweets"
         return Stream(source, title, "sentiment", source, not ordered, self._cut(messages, ordered))
 
-    def _taxonomy(self, name: str, label: str, title: str) -> Stream:
+    def _own(self, language: str, title: str) -> Stream:
+        found = [one for one in self._examples if one.source == "bootstrap" and one.language == language]
+        messages = self._cut([_message(one, "sentiment") for one in found], False)
+        return Stream(f"own_{language}", title, "sentiment", None, True, messages)
+
+    def _taxonomy(self, folder: Path, name: str, label: str, title: str) -> Stream:
         found = [
             {"text": row["text"], "language": row["language"], "labels": {"category": row["labels"][label]}}
-            for row in rows(self.corpus / f"{name}.jsonl.gz")
+            for row in rows(folder / f"{name}.jsonl.gz")
             if row["labels"][label]
         ]
         return Stream(name, title, "category", None, True, self._cut(found, False))

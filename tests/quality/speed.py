@@ -15,7 +15,7 @@ from agents.scoring.base import Base
 from agents.scoring.heads import Model
 from agents.scoring.judge import Asked, Judge
 from agents.scoring.policy import parse
-from agents.training.corpora import rows
+from agents.training.corpora import bootstrap, rows
 from agents.triage import BATCH
 from schemas.decision import Source
 from schemas.message import Incoming, Message
@@ -33,10 +33,7 @@ AT = "2026-01-01T00:00:00.000Z"
 
 def measure(sets: Sets) -> dict[str, Any]:
     """Microseconds of this process's CPU a message, medians of rounds in turn, and the ratio."""
-    texts: list[str] = []
-    for name in SETS:
-        found = [row["text"] for row in rows(sets.corpus / f"{name}.jsonl.gz") if row["language"] == "en"]
-        texts += [text for text in found if len(text) <= SHORT][: COUNT // len(SETS)]
+    texts = _texts(sets)
     model = Model(Base.load(bases.shipped()))
     judge = Judge(parse(policies.default_document()), model)
     asked = [
@@ -61,6 +58,16 @@ def measure(sets: Sets) -> dict[str, Any]:
         "river_us": round(median(theirs), 1),
         "ratio": round(median(theirs) / median(ours), 2),
     }
+
+
+def _texts(sets: Sets) -> list[str]:
+    if sets.corpus is None:
+        return [one.text for one in bootstrap() if one.language == "en" and len(one.text) <= SHORT]
+    texts: list[str] = []
+    for name in SETS:
+        found = [row["text"] for row in rows(sets.corpus / f"{name}.jsonl.gz") if row["language"] == "en"]
+        texts += [text for text in found if len(text) <= SHORT][: COUNT // len(SETS)]
+    return texts
 
 
 def _pipelines(base: Base, texts: list[str]) -> list[Any]:

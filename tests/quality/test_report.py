@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.markdown import table
 from tests.quality import learning, picture, report
-from tests.tables import table
 
 LAST = {
     "always the commonest": 0.2,

@@ -1,4 +1,4 @@
-"""Tables of the harnesses' reports. Pure."""
+"""Tables of reports. Pure."""
 
 from __future__ import annotations
 
