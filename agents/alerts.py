@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import blake2b
 
+from agents.history.waiting import expected_by
 from agents.scoring.policy import Policy, Sentence
-from schemas.base import FLAGGED, milliseconds
+from schemas.base import FLAGGED, milliseconds, timestamp
 from schemas.decision import Alert, Change, Decision, Why, encode
 from schemas.message import Message
 from streams.outputs import Headers, Outputs, cloud_event
@@ -35,6 +36,7 @@ def alert(decision: Decision, message: Message, policy: Policy, now_ms: int, cha
         change=change,
         group=blake2b(f"{decision.customer_id}\0{decision.conversation_id}".encode(), digest_size=8).hexdigest(),
         late=limit is not None and age > limit,
+        expected_by=timestamp(expected_by(milliseconds(decision.sent_at), decision.priority, policy.history)),
     )
 
 
@@ -42,8 +44,11 @@ def why(decision: Decision, policy: Policy) -> Why:
     """One plain sentence a language: the highest floor's, else what the model weighed."""
     floors = [reason.floor for reason in decision.reasons if isinstance(reason.floor, str)]
     sentence: Sentence | None = None
+    rules = [reason.history for reason in decision.reasons if isinstance(reason.history, str)]
     if decision.decided_by == "human":
         sentence = policy.why.get("human")
+    elif rules:
+        sentence = policy.why.get(rules[0])
     elif floors and decision.decided_by == "rule":
         sentence = policy.floors[floors[0]].why
     elif decision.status == "unscored":

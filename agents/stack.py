@@ -94,6 +94,7 @@ class Stack:
             self._say(line)
         await self._worker("record+console", "rows in ClickHouse; the console", "record", "console")
         await self._worker("learn", "learns from feedback", "learn")
+        await self._worker("follow", "conversations, clocks, handoffs", "follow")
         for number in range(1, self._triage + 1):
             await self._worker(f"triage-{number}", "judges messages", "triage")
         self._say("workers are starting")

@@ -56,8 +56,9 @@ class Contribution(Struct):
 
 
 class Reason(Struct, kw_only=True):
-    """Either a floor hit (`floor`, `phrase`, `start`, `end`: characters of the text) or a model's own account
-    (`head`, `label`, `bias`, `contributions`, `rest`, `logit`; bias + contributions + rest = logit within 1e-9)."""
+    """A floor hit (`floor`, `phrase`, `start`, `end`: characters of the text), a model's own account (`head`, `label`, `bias`,
+    `contributions`, `rest`, `logit`; bias + contributions + rest = logit within 1e-9), or what history says (`history`: which
+    rule; `messages`: the ids of those that made it)."""
 
     floor: Name | UnsetType = UNSET
     phrase: str | UnsetType = UNSET
@@ -69,6 +70,8 @@ class Reason(Struct, kw_only=True):
     contributions: list[Contribution] | UnsetType = UNSET
     rest: float | UnsetType = UNSET
     logit: float | UnsetType = UNSET
+    history: Name | UnsetType = UNSET
+    messages: list[Id] | UnsetType = UNSET
 
 
 class Decision(Struct, kw_only=True):

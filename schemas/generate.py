@@ -18,6 +18,7 @@ import msgspec
 from schemas import asyncapi
 from schemas.base import MAX_ATTRIBUTES
 from schemas.decision import Alert, Decision
+from schemas.history import Customer, Handoff
 from schemas.learning import Lesson, ModelUpdate
 from schemas.message import Message
 from schemas.operations import DeadLetter, Health, PolicyRecord
@@ -35,6 +36,8 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "dead-letter": DeadLetter,
     "health": Health,
     "policy": PolicyRecord,
+    "customer": Customer,
+    "handoff": Handoff,
 }
 """Every record that is JSON, by the name of its schema."""
 
@@ -88,6 +91,7 @@ def _reason(schema: dict[str, Any]) -> None:
     schema.pop("required", None)
     schema["oneOf"] = [
         {"title": "Floor hit", "required": ["floor", "phrase", "start", "end"]},
+        {"title": "History", "required": ["history", "messages"]},
         {"title": "Model account", "required": ["head", "label", "bias", "contributions", "rest", "logit"]},
     ]
 

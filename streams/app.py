@@ -63,6 +63,7 @@ class ChunkApp:
             Any exception ends the process.
         hooks: called around rebalances.
         concurrency: chunks of different partitions in hand at once.
+        by_number: whoever owns a partition of one topic owns that number of all of them.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ChunkApp:
         max_bytes: int,
         concurrency: int = 4,
         topic_ids: dict[str, str] | None = None,
+        by_number: bool = False,
     ) -> None:
         self.role = role
         self._stopping = False
@@ -108,6 +110,7 @@ class ChunkApp:
         consumer.max_bytes = max_bytes
         consumer.drain_seconds = min(settings.stop_timeout, settings.rebalance_timeout) * 0.6
         consumer.topic_ids = topic_ids or {}
+        consumer.by_number = by_number
         self.consumer = consumer
         # Faust would note every chunk finished, and every gap between two, until it commits: which it never does here.
         channel = app.topic(*topics, key_serializer="raw", value_serializer="raw", acks=False)

@@ -53,6 +53,7 @@ class ChunkConsumer(driver.Consumer):
     max_bytes: int
     drain_seconds: float
     topic_ids: dict[str, str]
+    by_number: bool = False
 
     _thread: ChunkThread
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
@@ -97,11 +98,13 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         # Faust would read uncommitted records, and wait 1.5 s a fetch, whatever its settings say.
         consumer = cast("ChunkConsumer", self.consumer)
         settings = consumer.settings
-        self._assignor = RoundRobinPartitionAssignor
+        # By range, equal numbers of all topics go to one member (they have equally many partitions); in turn, no member is
+        # left with more than one partition above the others.
+        self._assignor = RangePartitionAssignor if consumer.by_number else RoundRobinPartitionAssignor
         return AIOKafkaConsumer(
             **client_options(settings),
             group_id=self.app.conf.id,
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",

@@ -61,10 +61,10 @@ class Outputs:
     """Records by topic and partition, in order."""
 
     def __init__(self) -> None:
-        self._records: dict[tuple[str, int], list[tuple[bytes | None, bytes, Headers]]] = defaultdict(list)
+        self._records: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]] = defaultdict(list)
 
-    def add(self, topic: str, partition: int, key: bytes | None, value: bytes, headers: Headers) -> None:
-        """One more record."""
+    def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """One more record; without a value, what a compacted topic has of the key goes."""
         self._records[topic, partition].append((key, value, headers))
 
     def __len__(self) -> int:
@@ -85,7 +85,9 @@ class Outputs:
                     waiting.append(((topic, partition), await producer.send_batch(batch, topic, partition=partition)))
                     batch = producer.create_batch()
                     if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                        raise TocsinError(f"a record for {topic} is {len(value):,} bytes, more than a batch holds")
+                        raise TocsinError(
+                            f"a record for {topic} is {len(value or b''):,} bytes, more than a batch holds"
+                        )
             waiting.append(((topic, partition), await producer.send_batch(batch, topic, partition=partition)))
         firsts: dict[tuple[str, int], int] = {}
         results: list[Any] = await asyncio.gather(*(future for _, future in waiting))

@@ -38,8 +38,12 @@ RIGHTS = {
     # Its own outputs it reads where its group has lost an offset: they say how far it was.
     "triage": Rights(("messages", "models", "model-updates", "policies", "decisions", "dead-letters"), _OUTPUTS),
     "learn": Rights(("feedback", "lessons", "models", "policies"), ("lessons", "models", "model-updates", *_OUTPUTS)),
+    "follow": Rights(
+        ("messages", "decisions", "actions", "customers", "policies"),
+        ("decisions", "priority.p0", "priority.p1", "priority.p2", "customers", "handoffs", "health"),
+    ),
     "record": Rights(
-        ("messages", "decisions", "feedback", "actions", "dead-letters", "health"),
+        ("messages", "decisions", "feedback", "actions", "handoffs", "dead-letters", "health"),
         ("dead-letters", "health"),
         transactions=False,
     ),

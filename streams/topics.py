@@ -51,6 +51,8 @@ TOPICS = (
     Topic("model-updates", False, 7, config={"max.message.bytes": str(MAX_REQUEST_BYTES)}),
     Topic("policies", False, None, compact=True),
     Topic("actions", True, 28),
+    Topic("customers", True, None, compact=True),
+    Topic("handoffs", True, 28),
     Topic("dead-letters", True, 28),
     Topic("health", False, 7),
 )

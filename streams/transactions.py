@@ -35,11 +35,14 @@ class Transactions:
             TocsinError: as `revoke`.
         """
         await self.revoke()
+        owned = sorted(partitions)
+        # One for each number: a role that reads several topics has the same number of all of them.
         fresh = {
-            tp: producer(self._settings, transactional_id=f"{self._group}.{tp.partition}") for tp in sorted(partitions)
+            number: producer(self._settings, transactional_id=f"{self._group}.{number}")
+            for number in dict.fromkeys(tp.partition for tp in owned)
         }
         await asyncio.gather(*(started(one, self._settings) for one in fresh.values()))
-        self._producers = fresh
+        self._producers = {tp: fresh[tp.partition] for tp in owned}
 
     async def revoke(self) -> None:
         """Closes every producer.
@@ -57,14 +60,14 @@ class Transactions:
     async def close(self) -> None:
         """Closes every producer; an open transaction is left to be aborted."""
         old, self._producers = self._producers, {}
-        await asyncio.gather(*(one.stop() for one in old.values()), return_exceptions=True)
+        await asyncio.gather(*(one.stop() for one in set(old.values())), return_exceptions=True)
 
     @asynccontextmanager
     async def transaction(self, tp: TopicPartition, next_offset: int | None) -> AsyncIterator[AIOKafkaProducer]:
         """Everything sent inside, and the input offset, become visible together.
 
         Args:
-            tp: the input partition; owned, else KeyError.
+            tp: the input partition; owned, else KeyError. Partitions of one number share a producer: one at a time.
             next_offset: where the group goes on reading; None leaves that as it is.
 
         Raises:

@@ -14,6 +14,7 @@ from streams.worker import Build
 ROLES = {
     "triage": "agents.triage:Triage",
     "learn": "agents.learn:Learn",
+    "follow": "agents.follow:Follow",
     "record": "agents.record:Record",
     "console": "agents.console.role:Console",
 }

@@ -16,6 +16,7 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.base import Invalid, milliseconds
 from schemas.decision import Decision
+from schemas.history import Handoff
 from schemas.message import read_message
 from schemas.operations import DeadLetter, Health
 from schemas.people import HEADS, Action, read_feedback
@@ -28,6 +29,7 @@ TABLES = {
     "decisions": "decisions",
     "feedback": "feedback",
     "actions": "actions",
+    "handoffs": "handoffs",
     "dead-letters": "dead_letters",
     "health": "health",
 }
@@ -89,6 +91,7 @@ class Tables:
             "decisions": self._decision,
             "feedback": _feedback,
             "actions": _action,
+            "handoffs": _handoff,
             "dead-letters": _dead_letter,
             "health": _health,
         }
@@ -166,6 +169,15 @@ def _action(value: bytes | None, arrived: int) -> tuple[bytes, int]:
     action = read(value, Action)
     until = None if action.until is None else _time(action.until, arrived)
     return orjson.dumps({**msgspec.to_builtins(action), "at": _time(action.at, arrived), "until": until}), arrived
+
+
+def _handoff(value: bytes | None, arrived: int) -> tuple[bytes, int]:
+    handoff = read(value, Handoff)
+    fields = {**msgspec.to_builtins(handoff), "at": _time(handoff.at, arrived)}
+    del fields["why"]  # the policy has the sentence; `trigger` says which
+    if handoff.journey is None:
+        del fields["journey"]
+    return orjson.dumps(fields), arrived
 
 
 def _dead_letter(value: bytes | None, arrived: int) -> tuple[bytes, int]:

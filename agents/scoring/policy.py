@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from agents.scoring.policy_history import History
 
 PRIORITIES = ("p0", "p1", "p2", "p3")
 LANGUAGES = ("en", "fr")
@@ -184,6 +186,7 @@ class Policy:
     automation: Automation
     why: Mapping[str, Sentence]
     floors: Floors
+    history: History = field(default_factory=History)
 
     @property
     def version(self) -> str:

@@ -28,6 +28,8 @@ from agents.scoring.policy import (
     Wording,
     WrittenPhrase,
 )
+from agents.scoring.policy_file_history import read_history
+from agents.scoring.policy_history import History
 from agents.scoring.policy_tree import Node, tree
 from agents.scoring.text import squeeze
 
@@ -49,6 +51,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}$")
 _BETWEEN_WORDS = re.compile(r"[\s()\[\]|]+")
 _STATUSES = ("abstained", "unscored")
 _WHY = ("urgency", "anger", "abuse", "spam", "abstained", "human", "public", *UNSCORED_REASONS)
+_WHY_HISTORY = (
+    "joined",
+    "danger_open",
+    "edited",
+    "breach_near",
+    "not_taken",
+    "bot_tries",
+    "slope",
+    "asked",
+    "sensitive",
+    "again",
+)
 _SECTIONS = (
     "name", "owner", "late", "thresholds", "unscored", "raises", "categories", "emotions", "routes", "automation",
     "why", "wording", "floors",
@@ -58,7 +72,7 @@ _YEAR = 366 * 86_400
 
 def read(data: bytes, sha256: str) -> Policy:
     """The policy in `data`, whose hash is `sha256`. Raises `PolicyError`."""
-    top = tree(data).map(required=_SECTIONS)
+    top = tree(data).map(required=_SECTIONS, optional=("history",))
     late = top["late"].map(required=PRIORITIES)
     seconds = {priority: late[priority].whole(1, _YEAR) for priority in PRIORITIES}
     for higher, lower in pairwise(PRIORITIES):
@@ -67,7 +81,9 @@ def read(data: bytes, sha256: str) -> Policy:
     categories = _categories(top["categories"])
     routes = _routes(top["routes"], {label for labels in categories.sets.values() for label in labels})
     unscored = top["unscored"].map(required=UNSCORED_REASONS)
-    why = top["why"].map(required=_WHY)
+    why = top["why"].map(required=_WHY, optional=_WHY_HISTORY)
+    floors = _floors(top["floors"], routes.known, _wording(top["wording"]))
+    named = frozenset(floor.name for floor in floors)
     return Policy(
         name=_name(top["name"]),
         sha256=sha256,
@@ -80,8 +96,9 @@ def read(data: bytes, sha256: str) -> Policy:
         emotions=top["emotions"].texts(),
         routes=routes,
         automation=_automation(top["automation"]),
-        why=MappingProxyType({key: _sentence(why[key]) for key in _WHY}),
-        floors=_floors(top["floors"], routes.known, _wording(top["wording"])),
+        why=MappingProxyType({key: _sentence(node) for key, node in why.items()}),
+        floors=floors,
+        history=read_history(top["history"], named, routes.known) if "history" in top else History(),
     )
 
 

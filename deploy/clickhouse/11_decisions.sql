@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS decisions
     reasons Array(Tuple(
         floor LowCardinality(String), start UInt64, end UInt64,
         head LowCardinality(String), label LowCardinality(String), bias Float64,
-        contributions Array(Tuple(feature UInt64, value Float64)), rest Float64, logit Float64
+        contributions Array(Tuple(feature UInt64, value Float64)), rest Float64, logit Float64,
+        history LowCardinality(String), messages Array(String)
     )),
     route LowCardinality(String),
     automation_allowed Bool,

@@ -60,3 +60,32 @@ ORDER BY (kind, received_at)
 TTL toDateTime(received_at) + INTERVAL 180 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
     replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;
+
+-- Conversations that a person should take over: 180 days, no text; `transcript` names the messages.
+CREATE TABLE IF NOT EXISTS handoffs
+(
+    id String,
+    customer_id String,
+    conversation_id String,
+    message_id String,
+    decision_id String,
+    trigger LowCardinality(String),
+    priority LowCardinality(String),
+    route LowCardinality(String),
+    transcript Array(String),
+    journey Tuple(start Float64, low Float64, end Float64, slope Float64, turns UInt64),
+    drill Bool,
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    _topic LowCardinality(String),
+    _topic_id LowCardinality(String),
+    _partition UInt32,
+    _offset UInt64 CODEC(Delta, ZSTD),
+    INDEX by_conversation conversation_id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toMonday(received_at)
+ORDER BY (trigger, received_at)
+TTL toDateTime(received_at) + INTERVAL 180 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;

@@ -29,6 +29,8 @@ TOPICS = {
     "model-updates": ("delete", 7, 1),
     "policies": ("compact", None, 1),
     "actions": ("delete", 28, 8),
+    "customers": ("compact", None, 8),
+    "handoffs": ("delete", 28, 8),
     "dead-letters": ("delete", 28, 8),
     "health": ("delete", 7, 1),
 }

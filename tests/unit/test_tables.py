@@ -66,6 +66,11 @@ FEEDBACK = {
 }
 HEALTH = {"code": "model_quality", "component": "learn", "at": timestamp(NOW), "figures": {"head": "spam", "n": 3}}
 ACTION = {"id": "a1", "customer_id": "c1", "message_id": "m1", "kind": "snoozed", "by": "r1", "at": timestamp(NOW)}
+HANDOFF = {
+    "id": "h1", "customer_id": "c1", "conversation_id": "v1", "message_id": "m1", "decision_id": "d1", "trigger": "asked",
+    "why": {"en": "SECRET", "fr": "SECRET"}, "priority": "p2", "route": "support", "transcript": ["m0", "m1"],
+    "journey": None, "at": timestamp(NOW),
+}  # fmt: skip
 LETTER = {
     "topic": "tocsin.messages", "partition": 0, "offset": 4, "key": None, "value": "eA==", "length": 1, "sha256": "ab",
     "error": "not_json", "detail": "not JSON at byte 0", "at": timestamp(NOW),
@@ -81,6 +86,7 @@ GOOD = {
     "decisions": decision(),
     "feedback": FEEDBACK,
     "actions": ACTION,
+    "handoffs": HANDOFF,
     "dead-letters": LETTER,
     "health": HEALTH,
 }
@@ -167,7 +173,7 @@ def test_what_triage_or_learn_report_is_no_row(value: bytes | None) -> None:
     assert row("feedback", value) is None
 
 
-@pytest.mark.parametrize("kind", ["decisions", "actions", "dead-letters", "health"])
+@pytest.mark.parametrize("kind", ["decisions", "actions", "handoffs", "dead-letters", "health"])
 @pytest.mark.parametrize(
     "value",
     [None, b"", b"{", b"\xff", b"[]", b"{}", b'{"id":"\xff"}', b"[" * 5000, b'{"id":"\\ud800"}', b'{"reasons":[1]}'],

@@ -25,6 +25,7 @@ GRANT INSERT ON tocsin.messages TO tocsin_recorder;
 GRANT INSERT ON tocsin.decisions TO tocsin_recorder;
 GRANT INSERT ON tocsin.feedback TO tocsin_recorder;
 GRANT INSERT ON tocsin.actions TO tocsin_recorder;
+GRANT INSERT ON tocsin.handoffs TO tocsin_recorder;
 GRANT INSERT ON tocsin.dead_letters TO tocsin_recorder;
 GRANT INSERT ON tocsin.health TO tocsin_recorder;
 -- How far each table has come, and nothing of what is in it.
@@ -32,6 +33,7 @@ GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.messages TO tocsin_record
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.decisions TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.feedback TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.actions TO tocsin_recorder;
+GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.handoffs TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.dead_letters TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.health TO tocsin_recorder;
 -- The roll-ups' views run with the rights of whoever inserts: what they read (no words, no reasons), and where they write.
@@ -46,6 +48,7 @@ GRANT SELECT(_offset) ON tocsin.messages TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.decisions TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.feedback TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.actions TO tocsin_console;
+GRANT SELECT(_offset) ON tocsin.handoffs TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.dead_letters TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.health TO tocsin_console;
 
@@ -58,6 +61,7 @@ GRANT SELECT ON tocsin.decisions_1m TO tocsin_dashboards;
 GRANT SELECT ON tocsin.decisions_1h TO tocsin_dashboards;
 GRANT SELECT ON tocsin.feedback TO tocsin_dashboards;
 GRANT SELECT ON tocsin.actions TO tocsin_dashboards;
+GRANT SELECT ON tocsin.handoffs TO tocsin_dashboards;
 GRANT SELECT(topic, partition, offset, length, error, detail, at, received_at) ON tocsin.dead_letters TO tocsin_dashboards;
 GRANT SELECT ON tocsin.health TO tocsin_dashboards;
 GRANT SELECT ON tocsin.model_quality TO tocsin_dashboards;

@@ -40,7 +40,8 @@ class _Collected(Outputs):
     def __init__(self) -> None:
         self.outs: list[Out] = []
 
-    def add(self, topic: str, partition: int, key: bytes | None, value: bytes, headers: Headers) -> None:
+    def add(self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        assert value is not None  # decisions and alerts have one
         self.outs.append(Out(topic, partition, key, value, headers))
 
 

@@ -1,0 +1,51 @@
+"""When an answer is due: seconds that count round the clock, or within office hours only.
+
+Owns: office hours, across changes to and from summer time. Must never: read a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from agents.scoring.policy_history import Hours
+
+_MOST_DAYS = 400
+"""Beyond, office hours do not come again."""
+
+
+def windows(hours: Hours, first: date) -> Iterator[tuple[int, int]]:
+    """(opens, closes) in milliseconds since the epoch, of each office day from `first` on."""
+    zone = ZoneInfo(hours.zone)
+    for number in range(_MOST_DAYS):
+        day = first + timedelta(days=number)
+        if day.weekday() in hours.days:
+            yield _moment(day, hours.opens, zone), _moment(day, hours.closes, zone)
+
+
+def _moment(day: date, minutes: int, zone: ZoneInfo) -> int:
+    # 24:00 is the next day's midnight: a wall clock's hours, not seconds from the day's begin, which may be 23 or 25 hours long.
+    day, minutes = (day + timedelta(days=1), 0) if minutes == 24 * 60 else (day, minutes)
+    local = datetime.combine(day, time(minutes // 60, minutes % 60), zone)
+    return round(local.astimezone(UTC).timestamp() * 1000)
+
+
+def due(at: int, seconds: int, hours: Hours | None) -> int:
+    """When `seconds` have passed since `at`, in milliseconds since the epoch.
+
+    Args:
+        hours: only what lies within counts; None: every second does.
+    """
+    left = seconds * 1000
+    if hours is None:
+        return at + left
+    first = datetime.fromtimestamp(at / 1000, ZoneInfo(hours.zone)).date()
+    for opens, closes in windows(hours, first):
+        begin = max(at, opens)
+        if begin >= closes:
+            continue
+        if begin + left <= closes:
+            return begin + left
+        left -= closes - begin
+    return at + left

@@ -1,0 +1,59 @@
+"""The policy's section `history`, as values: what happens between messages.
+
+Owns: its types, and its defaults (those of deploy/policy/default.yaml, for a policy without it). Must never: know what is done
+with them; that is `agents.history`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Office hours in a time zone: days of the week from 0 (Monday), and minutes of the day."""
+
+    zone: str = "UTC"
+    days: frozenset[int] = frozenset(range(7))
+    opens: int = 0
+    closes: int = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What follow goes by.
+
+    Attributes:
+        keep_days: a customer silent for longer is dropped.
+        switched_off: customers whose past is not used; their state is not kept.
+        join_turns, join_seconds: turns that are read as one text, and how far apart they may be.
+        answer: seconds to the first answer, by priority.
+        near: share of that time from which on a breach is near.
+        hours: when `answer` counts; but round the clock for the priorities in `always`.
+        bot_tries: answers of a bot that did not help, after which a person takes over.
+        slope: change of sentiment a turn, at or below which a person takes over.
+        asked, sensitive: floors that hand over because a person was asked for, or because of what it is about.
+        not_taken_seconds: from a p0 to the next contact, where nobody has taken it; `contacts`: routes, in turn.
+        again_contacts, again_days: so many conversations on one category within so many days are one trouble.
+    """
+
+    keep_days: int = 90
+    switched_off: frozenset[str] = frozenset()
+    join_turns: int = 5
+    join_seconds: int = 900
+    answer: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"p0": 300, "p1": 3_600, "p2": 28_800, "p3": 172_800})
+    )
+    near: float = 0.8
+    hours: Hours = Hours("UTC", frozenset(range(5)), 9 * 60, 18 * 60)
+    always: frozenset[str] = frozenset(("p0", "p1"))
+    bot_tries: int = 2
+    slope: float = -0.5
+    asked: tuple[str, ...] = ("wants_human",)
+    sensitive: tuple[str, ...] = ("bereavement", "illness", "hardship", "violence_or_discrimination")
+    not_taken_seconds: int = 600
+    contacts: tuple[str, ...] = ("care", "security")
+    again_contacts: int = 3
+    again_days: int = 14

@@ -1,0 +1,122 @@
+"""What is kept of a customer between messages, and the handoff: what a tool needs that takes over a conversation.
+
+Owns: their shapes. Must never: hold what somebody wrote; scores, times and ids only.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.base import Count, Id, Name, Priority, Timestamp
+from schemas.decision import DecidedBy, Status, Why
+
+Role = Literal["customer", "agent", "bot", "moderator"]
+Moment = Annotated[int, Meta(ge=0)]
+"""Milliseconds since the epoch."""
+
+
+class Judged(Struct, kw_only=True, omit_defaults=True):
+    """The decision in force on a turn. `offset` is its place in `decisions`, in the customer's own partition."""
+
+    id: Id
+    offset: Count
+    priority: Priority
+    by: DecidedBy
+    status: Status = "scored"
+    revision: Count = 0
+    sentiment: float | None = None
+    category: Name | None = None
+    floors: list[Name] = []
+    rang: Priority | None = None
+    """The highest priority among decisions on this message: where it rang first, before somebody lowered it."""
+
+
+class Turn(Struct, kw_only=True, omit_defaults=True):
+    """One message of a conversation. `offset` is its place in `messages`; what `decisions` alone has told of has none."""
+
+    id: Id
+    at: Moment
+    conversation: Id
+    role: Role = "customer"
+    offset: Count | None = None
+    revision: Count = 0
+    asks: bool = False
+    public: bool = False
+    decision: Judged | None = None
+
+
+class Done(Struct, kw_only=True, omit_defaults=True):
+    """What a human did about a message (an action): `until` is a snooze's end, `undone` that it was taken back."""
+
+    id: Id
+    at: Moment
+    message_id: Id
+    kind: Name
+    by: Id
+    until: Moment | None = None
+    undoes: Id | None = None
+
+
+class Told(Struct, kw_only=True, omit_defaults=True):
+    """What was said about this customer, so that it is said once: a key such as `breach:<message id>`, and when."""
+
+    key: str
+    at: Moment
+
+
+class Customer(Struct, kw_only=True, omit_defaults=True):
+    """What is kept of a customer: a record of `customers`. Turns, actions and what was told stand in the order of their times;
+    each list has a bound, and what is oldest goes."""
+
+    turns: list[Turn] = []
+    done: list[Done] = []
+    told: list[Told] = []
+    first_at: Moment = 0
+
+
+class Journey(Struct):
+    """Sentiment (-1 to 1) over a conversation's turns: first, lowest, last, and how much it changes a turn."""
+
+    start: float
+    low: float
+    end: float
+    slope: float
+    turns: Count
+
+
+class Handoff(Struct, kw_only=True):
+    """A conversation that a person should take over, with why, and what they need to begin."""
+
+    id: Id
+    customer_id: Id
+    conversation_id: Id
+    message_id: Id
+    decision_id: Id
+    trigger: Name
+    why: Why
+    priority: Priority
+    route: Name
+    transcript: list[Id]
+    journey: Journey | None = None
+    at: Timestamp
+    drill: bool = False
+
+
+def encode_customer(customer: Customer) -> bytes:
+    """A customer as the bytes that `customers` and the local store hold."""
+    return msgspec.json.encode(customer)
+
+
+_decode = msgspec.json.Decoder(Customer).decode
+
+
+def decode_customer(data: bytes | None) -> Customer:
+    """The customer in these bytes; a new one for None.
+
+    Raises:
+        msgspec.MsgspecError: they hold none.
+    """
+    return Customer() if not data else _decode(data)

@@ -1,0 +1,277 @@
+"""What is kept of a customer does not depend on which topic is read first; conversations, clocks and triggers are as told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.history.asking import expects_answer
+from agents.history.clock import due
+from agents.history.conversation import Conversation
+from agents.history.rules import rise, takeovers
+from agents.history.state import MOST_TURNS, add_action, add_decision, add_message, tell
+from agents.history.waiting import dues, expected_by, next_due
+from agents.scoring.policy_history import History, Hours
+from schemas.base import Invalid, milliseconds, timestamp
+from schemas.decision import Decision, Labelled, Reason, Sentiment, Source
+from schemas.history import Customer, decode_customer, encode_customer
+from schemas.message import Message
+from schemas.people import Action
+
+BEGUN = milliseconds("2026-03-02T09:00:00Z")
+MINUTE = 60_000
+
+
+def written(number: int, role: str = "customer", minute: int | None = None, **more: object) -> Message:
+    at = timestamp(BEGUN + (number if minute is None else minute) * MINUTE)
+    fields = {
+        "id": f"m{number}",
+        "customer_id": "c",
+        "text": "",
+        "conversation_id": "t",
+        "author_role": role,
+        "sent_at": at,
+    }
+    return msgspec.convert({**fields, **more}, Message)
+
+
+def decided(number: int, priority: str = "p3", sentiment: float = 0.0, by: str = "model", **more: object) -> Decision:
+    at = timestamp(BEGUN + number * MINUTE)
+    fields: dict[str, object] = {
+        "id": f"d{number}", "message_id": f"m{number}", "revision": 0, "customer_id": "c", "conversation_id": "t",
+        "channel": None, "language": "en", "status": "scored", "priority": priority, "decided_by": by, "reasons": [],
+        "route": "support", "automation_allowed": True, "model_version": "b@0", "policy_version": "p@1", "corrected": [],
+        "sent_at": at, "received_at": at, "decided_at": at, "source": Source("messages", 0, number),
+    }  # fmt: skip
+    decision = Decision(**{**fields, **more})  # type: ignore[arg-type]
+    label = "negative" if sentiment < 0 else "positive"
+    decision.sentiment = Sentiment(label, sentiment, {label: 1.0})
+    return decision
+
+
+def acted(number: int, kind: str, message: int, minute: int, **more: object) -> Action:
+    at = timestamp(BEGUN + minute * MINUTE)
+    return Action(id=f"a{number}", customer_id="c", message_id=f"m{message}", kind=kind, by="ana", at=at, **more)  # type: ignore[arg-type]
+
+
+def kept(messages: list[Message], decisions: list[Decision], actions: list[Action] = []) -> Customer:  # noqa: B006
+    customer = Customer()
+    for offset, one in enumerate(messages):
+        add_message(customer, one, offset, asks=one.text.endswith("?"))
+    for offset, each in enumerate(decisions):
+        add_decision(customer, each, offset)
+    for action in actions:
+        add_action(customer, action)
+    return customer
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["customer", "customer", "agent", "bot"]),
+        st.integers(0, 200),  # minute
+        st.integers(0, 2),  # revision
+        st.sampled_from(["p0", "p2", "p3"]),
+        st.sampled_from(["t", "u"]),
+    ),
+    min_size=1,
+    max_size=90,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(EVENTS, st.randoms(use_true_random=False))
+def test_what_is_kept_does_not_depend_on_which_topic_is_read_first(events: list[tuple], rng) -> None:  # type: ignore[no-untyped-def,type-arg]
+    messages, decisions, actions = [], [], []
+    for offset, (role, minute, revision, priority, conversation) in enumerate(events):
+        number = minute % 80
+        place = {"revision": revision, "conversation_id": conversation + str(number)}
+        messages.append((offset, written(number, role, minute=number, **place)))
+        if role == "customer":
+            source = Source("messages", 0, offset)
+            decisions.append((offset, decided(number, priority, id=f"d{offset}", source=source, **place)))
+        if minute % 7 == 0:
+            actions.append((offset, acted(offset, "taken", number, minute)))
+    first = None
+    for _ in range(4):
+        streams = [list(messages), list(decisions), list(actions)]
+        customer = Customer()
+        while any(streams):
+            stream = rng.choice([one for one in streams if one])
+            offset, record = stream.pop(0)
+            if isinstance(record, Message):
+                add_message(customer, record, offset, asks=offset % 2 == 0)
+            elif isinstance(record, Decision):
+                add_decision(customer, record, offset)
+            else:
+                add_action(customer, record)
+        first = first or encode_customer(customer)
+        assert encode_customer(customer) == first
+    assert len(decode_customer(first).turns) <= MOST_TURNS
+
+
+def test_the_same_record_twice_counts_once() -> None:
+    once = kept([written(1)], [decided(1)], [acted(1, "taken", 1, 2)])
+    twice = kept([written(1)], [decided(1)], [acted(1, "taken", 1, 2)])
+    add_message(twice, written(1), 0, asks=False)
+    add_decision(twice, decided(1), 0)
+    add_action(twice, acted(1, "taken", 1, 2))
+    assert encode_customer(twice) == encode_customer(once)
+
+
+def test_a_persons_word_stays_in_force_until_it_is_taken_back() -> None:
+    human = decided(1, "p3", by="human", id="h")
+    customer = kept([written(1)], [decided(1, "p0"), human, decided(1, "p1", id="again")])
+    assert customer.turns[0].decision.id == "h"  # type: ignore[union-attr]
+    assert customer.turns[0].decision.rang == "p0"  # type: ignore[union-attr]
+    add_decision(customer, decided(1, "p0", id="anew", supersedes="h"), 9)
+    assert customer.turns[0].decision.id == "anew"  # type: ignore[union-attr]
+
+
+def test_a_conversation_is_in_danger_until_a_person_resolves_it() -> None:
+    messages, decisions = [written(1), written(2)], [decided(1, "p0"), decided(2)]
+    customer = kept(messages, decisions)
+    higher = rise(Conversation(customer, "t"), customer, decisions[1], None, [], [], History())
+    assert higher is not None
+    assert (higher.priority, higher.history, higher.messages) == ("p0", "danger_open", ["m1"])
+    resolved = kept(messages, decisions, [acted(1, "resolved", 1, 2)])
+    assert Conversation(resolved, "t").danger is None
+    undone = kept(messages, decisions, [acted(1, "resolved", 1, 2), acted(2, "resolved", 1, 3, undoes="a1")])
+    assert Conversation(undone, "t").danger is not None
+    reopened = kept(messages, decisions, [acted(1, "resolved", 1, 2), acted(2, "reopened", 1, 3)])
+    assert Conversation(reopened, "t").danger is not None
+
+
+def test_no_persons_decision_is_raised() -> None:
+    human = decided(2, by="human")
+    customer = kept([written(1), written(2)], [decided(1, "p0"), human])
+    assert rise(Conversation(customer, "t"), customer, human, None, [], [], History()) is None
+
+
+def test_the_third_contact_on_one_category_needs_a_person() -> None:
+    messages = [written(n, conversation_id=f"t{n}", text="where?") for n in (1, 2, 3)]
+    labelled = []
+    for n in (1, 2, 3):
+        labelled.append(decided(n, conversation_id=f"t{n}"))
+        labelled[-1].category = Labelled("delivery", {"delivery": 1.0})
+    customer = kept(messages, labelled)
+    higher = rise(Conversation(customer, "t3"), customer, labelled[2], None, [], [], History())
+    assert higher is not None
+    assert (higher.priority, higher.history, higher.messages) == ("p2", "again", ["m1", "m2", "m3"])
+    assert rise(Conversation(customer, "t2"), customer, labelled[1], None, [], [], History(again_contacts=4)) is None
+
+
+def test_a_bots_answer_is_none_and_a_persons_is() -> None:
+    asked = [written(1, text="where?"), written(2, "bot")]
+    customer = kept(asked, [decided(1)])
+    assert Conversation(customer, "t").waiting.id == "m1"  # type: ignore[union-attr]
+    answered = kept([*asked, written(3, "agent")], [decided(1)])
+    assert Conversation(answered, "t").waiting is None
+    again = kept([*asked, written(3, "agent"), written(4, text="and now?")], [decided(1), decided(4)])
+    assert Conversation(again, "t").waiting.id == "m4"  # type: ignore[union-attr]
+
+
+def test_what_is_due_is_told_once_and_put_off_by_a_snooze() -> None:
+    rules = History(always=frozenset(("p0", "p1", "p2", "p3")))
+    customer = kept([written(1, text="where?")], [decided(1, "p2")])
+    (one,) = dues(customer, rules)
+    assert one.at == BEGUN + MINUTE + round(28_800_000 * 0.8)
+    assert next_due(customer, rules) == one.at
+    until = timestamp(one.at + 5 * MINUTE)
+    snoozed = kept([written(1, text="where?")], [decided(1, "p2")], [acted(1, "snoozed", 1, 2, until=until)])
+    assert [each.at for each in dues(snoozed, rules)] == [one.at + 5 * MINUTE]
+    assert tell(customer, one.key, one.at)
+    assert not tell(customer, one.key, one.at)
+    assert not list(dues(customer, rules))
+
+
+def test_a_danger_that_nobody_takes_asks_one_contact_after_the_other() -> None:
+    rules = History()
+    customer = kept([written(1)], [decided(1, "p0")])
+    moments = []
+    for _ in range(3):
+        found = [one for one in dues(customer, rules) if one.kind == "not_taken"]
+        moments += [(one.round, one.at - BEGUN - MINUTE) for one in found]
+        for one in found:
+            tell(customer, one.key, one.at)
+    assert moments == [(0, 600_000), (1, 1_200_000)]
+    taken = kept([written(1)], [decided(1, "p0")], [acted(1, "taken", 1, 2)])
+    assert not [one for one in dues(taken, rules) if one.kind == "not_taken"]
+
+
+def test_a_journey_that_falls_hands_over() -> None:
+    scores = (0.6, -0.2, -0.9)
+    customer = kept([written(n) for n in (1, 2, 3)], [decided(n, "p3", score) for n, score in enumerate(scores, 1)])
+    journey = Conversation(customer, "t").journey
+    assert journey is not None
+    assert (journey.start, journey.low, journey.end, journey.slope, journey.turns) == (0.6, -0.9, -0.9, -0.75, 3)
+    assert [one.trigger for one in takeovers(Conversation(customer, "t"), None, History())] == ["slope"]
+    sensitive = decided(3, "p2", reasons=[Reason(floor="illness", phrase="cancer", start=0, end=6)])
+    assert "sensitive" in [one.trigger for one in takeovers(Conversation(customer, "t"), sensitive, History())]
+
+
+OFFICE = Hours("Europe/Paris", frozenset(range(5)), 9 * 60, 18 * 60)
+
+
+@pytest.mark.parametrize(
+    ("sent", "hours", "expected"),
+    [
+        (
+            "2026-03-06T16:30:00Z",
+            1,
+            "2026-03-09T08:30:00Z",
+        ),  # Friday 17:30 in Paris: half an hour, and Monday's first half
+        ("2026-03-27T16:30:00Z", 1, "2026-03-30T07:30:00Z"),  # the same over the change to summer time
+        ("2026-10-23T15:30:00Z", 1, "2026-10-26T08:30:00Z"),  # and over the change back
+        ("2026-03-07T12:00:00Z", 2, "2026-03-09T10:00:00Z"),  # Saturday
+        ("2026-03-09T05:00:00Z", 9, "2026-03-09T17:00:00Z"),  # a whole office day
+    ],
+)
+def test_office_hours_are_those_of_the_clock_on_the_wall(sent: str, hours: int, expected: str) -> None:
+    assert due(milliseconds(sent), hours * 3600, OFFICE) == milliseconds(expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 4_000_000_000_000), st.integers(1, 40 * 3600))
+def test_an_answer_is_due_within_office_hours_and_never_too_soon(at: int, seconds: int) -> None:
+    moment = due(at, seconds, OFFICE)
+    assert moment >= at + seconds * 1000
+    local = datetime.fromtimestamp(moment / 1000, UTC).astimezone(ZoneInfo("Europe/Paris"))
+    assert local.weekday() < 5
+    assert 9 * 60 <= local.hour * 60 + local.minute + local.second / 60 <= 18 * 60
+
+
+def test_danger_is_due_round_the_clock() -> None:
+    assert expected_by(BEGUN, "p0", History(hours=OFFICE)) == BEGUN + 300_000
+
+
+def test_a_time_on_no_calendar_is_refused() -> None:
+    with pytest.raises(Invalid, match="no calendar"):
+        add_action(
+            Customer(), Action(id="a", customer_id="c", message_id="m", kind="taken", by="x", at="2026-02-31T00:00:00Z")
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("where is my parcel", True),
+        ("Bonjour, pouvez-vous me renvoyer la facture", True),
+        ("my card was charged twice", True),
+        ("l'appli ne marche plus depuis ce matin", True),
+        ("please call me back", True),
+        ("quand est-ce que ça arrive ?", True),
+        ("thanks!", False),
+        ("thank you so much for your help", False),
+        ("merci beaucoup, bonne journée", False),
+        ("ok", False),
+        ("that's lovely, I will tell my friends about you", False),
+        ("", False),
+    ],
+)
+def test_what_expects_an_answer(text: str, expected: bool) -> None:
+    assert expects_answer(text) is expected
