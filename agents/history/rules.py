@@ -16,6 +16,8 @@ from schemas.decision import Decision
 from schemas.history import Customer, Judged
 
 DAY_MS = 86_400_000
+TROUBLED = -0.3
+"""Sentiment at or below which a contact counts as trouble."""
 LEAST_JOURNEY = 3
 """Turns from which on a slope says something."""
 
@@ -77,7 +79,7 @@ def _again(customer: Customer, decision: Decision, rules: History) -> list[str]:
     latest = max((turn.at for turn in customer.turns), default=0)
     found = contacts(customer, category, latest - rules.again_days * DAY_MS)
     first = next((turn for turn in found if turn.conversation == decision.conversation_id), None)
-    troubled = [turn for turn in found if turn.asks or (turn.decision and (turn.decision.sentiment or 0.0) < 0)]
+    troubled = [turn for turn in found if turn.decision and (turn.decision.sentiment or 0.0) <= TROUBLED]
     if first is None or first.id != decision.message_id or len(troubled) < rules.again_contacts:
         return []
     return [turn.id for turn in troubled]

@@ -156,7 +156,7 @@ def test_the_third_contact_on_one_category_needs_a_person() -> None:
     messages = [written(n, conversation_id=f"t{n}", text="where?") for n in (1, 2, 3)]
     labelled = []
     for n in (1, 2, 3):
-        labelled.append(decided(n, conversation_id=f"t{n}"))
+        labelled.append(decided(n, sentiment=-0.5, conversation_id=f"t{n}"))
         labelled[-1].category = Labelled("delivery", {"delivery": 1.0})
     customer = kept(messages, labelled)
     higher = rise(Conversation(customer, "t3"), customer, labelled[2], None, [], [], History())
