@@ -25,6 +25,7 @@ from agents.history.joining import joined_hits, turns_before
 from agents.history.places import Changes, Place
 from agents.history.recall import Recall, text_of
 from agents.history.rules import Rise, rise, takeovers
+from agents.history.standing import standings
 from agents.history.state import add_action, add_decision, add_message, tell
 from agents.history.store import Store, own_folder
 from agents.history.waiting import DAY_MS, Due, dues
@@ -249,7 +250,7 @@ class Follow(GroupRole):
     def _action(self, record: Record, changes: Changes) -> None:
         action = read(record.value, Action)
         if action.customer_id not in self.policy.history.switched_off:
-            add_action(changes.of(action.customer_id), action)
+            add_action(changes.of(action.customer_id), action, record.timestamp)
 
     async def _decision(self, record: Record, place: Place, changes: Changes, outputs: Outputs) -> None:
         decision = read(record.value, Decision)
@@ -265,7 +266,7 @@ class Follow(GroupRole):
         # As it stood when this was written: what came later has decisions of its own.
         conversation = Conversation(customer, decision.conversation_id, turn.at)
         if before is not None and before.revision < decision.revision:
-            self._replaced(decision, before, place, outputs, trace)
+            self._replaced(decision, before, customer, place, outputs, trace)
         joined = turns_before(conversation, decision.message_id, rules)
         texts = await self._texts(conversation, joined, place) if len(joined) > 1 else {}
         assert self._matcher is not None
@@ -275,7 +276,9 @@ class Follow(GroupRole):
             message = place.message(decision.message_id) or await self._recall.message(
                 place.number, turn.offset, decision.message_id
             )
-            decision = self._raise(decision, higher, message, place, outputs, trace)
+            decision = self._raise(decision, higher, message, customer, place, outputs, trace)
+            if higher.history == "again":
+                tell(customer, f"again:{decision.message_id}", turn.at)
         self._take_over(customer, conversation, decision, place, outputs, trace)
 
     async def _texts(self, conversation: Conversation, ids: list[str], place: Place) -> dict[str, str]:
@@ -297,6 +300,7 @@ class Follow(GroupRole):
         decision: Decision,
         higher: Rise,
         message: Message | None,
+        customer: Customer,
         place: Place,
         outputs: Outputs,
         trace: bytes | None,
@@ -327,12 +331,18 @@ class Follow(GroupRole):
         )
         alerts.add_decision(outputs, self.settings, raised, place.number, SOURCE, trace)
         names = [f"priority.{one}" for one in dict.fromkeys((decision.priority, raised.priority)) if one in FLAGGED]
-        self._ring(raised, message, "raised", names, place, outputs, trace, now)
+        self._ring(raised, message, "raised", names, customer, place, outputs, trace, now)
         metrics.DECISIONS.labels(raised.priority, raised.status, "history").inc()
         return raised
 
     def _replaced(
-        self, decision: Decision, before: Judged, place: Place, outputs: Outputs, trace: bytes | None
+        self,
+        decision: Decision,
+        before: Judged,
+        customer: Customer,
+        place: Place,
+        outputs: Outputs,
+        trace: bytes | None,
     ) -> None:
         """An edited or deleted message takes its alert with it, on the topic where that rang; a p0 by a person only."""
         if before.priority not in FLAGGED or before.priority == decision.priority:
@@ -344,7 +354,7 @@ class Follow(GroupRole):
             return  # it rises again at once
         message = place.message(decision.message_id)
         names = [f"priority.{before.priority}"]
-        self._ring(decision, message, change, names, place, outputs, trace, time.time_ns() // 1_000_000)
+        self._ring(decision, message, change, names, customer, place, outputs, trace, time.time_ns() // 1_000_000)
 
     def _ring(
         self,
@@ -352,6 +362,7 @@ class Follow(GroupRole):
         message: Message | None,
         change: Change,
         names: list[str],
+        customer: Customer,
         place: Place,
         outputs: Outputs,
         trace: bytes | None,
@@ -367,6 +378,8 @@ class Follow(GroupRole):
             revision=decision.revision,
         )
         rung = alerts.alert(decision, known, self.policy, now, change)
+        if standing := standings(customer, self.policy.history):
+            rung.standing = standing
         for name in alerts.ring(outputs, self.settings, rung, place.number, SOURCE, trace, names):
             metrics.ALERTS.labels(name).inc()
 
@@ -454,13 +467,15 @@ class Follow(GroupRole):
             contacts = self.policy.history.contacts
             route = contacts[min(one.round, len(contacts) - 1)]
             self._hand_off("not_taken", decision, route, conversation, place, outputs, None, now)
-            self._ring(decision, message, "raised", [f"priority.{decision.priority}"], place, outputs, None, now)
+            self._ring(
+                decision, message, "raised", [f"priority.{decision.priority}"], customer, place, outputs, None, now
+            )
             return
         if decision.decided_by == "human":
-            self._ring(decision, message, "raised", [*alerts.topics_of(decision)], place, outputs, None, now)
+            self._ring(decision, message, "raised", [*alerts.topics_of(decision)], customer, place, outputs, None, now)
             return
         higher = Rise(HIGHER[decision.priority], "breach_near", [turn.id], [])
-        self._raise(decision, higher, message, place, outputs, None)
+        self._raise(decision, higher, message, customer, place, outputs, None)
 
 
 def _in_force(customer: Customer, message_id: str) -> Judged | None:

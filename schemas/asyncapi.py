@@ -62,7 +62,7 @@ CHANNELS = (
             "the console", "follow heeds, record keeps", ("follow", "record")),
     Channel("customers", "customer", "customer_id", True, None,
             "What follow keeps of a customer between messages: scores, times and ids; nothing that somebody wrote.",
-            "follow", "follow, when it is given a partition", (), True),
+            "follow", "follow, when it is given a partition; record keeps how things stand", ("record",), True),
     Channel("handoffs", "handoff", "customer_id", True, 28,
             "A conversation that a person should take over: why, its messages, sentiment's journey, a route.",
             "follow", "record keeps", ("record",)),

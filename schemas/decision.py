@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from schemas.base import Count, Id, Name, Priority, Probability, Timestamp
 from schemas.message import Message
+from schemas.standing import Standing
 
 Status = Literal["scored", "abstained", "unscored", "deleted"]
 DecidedBy = Literal["rule", "model", "human", "history"]
@@ -127,6 +128,7 @@ class Alert(Struct, kw_only=True):
     late: bool
     drill: bool = False
     expected_by: Timestamp | UnsetType = UNSET
+    standing: list[Standing] | UnsetType = UNSET
     sample: bool | UnsetType = UNSET
 
 

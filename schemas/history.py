@@ -5,17 +5,16 @@ Owns: their shapes. Must never: hold what somebody wrote; scores, times and ids 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from schemas.base import Count, Id, Name, Priority, Timestamp
 from schemas.decision import DecidedBy, Status, Why
+from schemas.standing import Moment, Standing
 
 Role = Literal["customer", "agent", "bot", "moderator"]
-Moment = Annotated[int, Meta(ge=0)]
-"""Milliseconds since the epoch."""
 
 
 class Judged(Struct, kw_only=True, omit_defaults=True):
@@ -74,6 +73,7 @@ class Customer(Struct, kw_only=True, omit_defaults=True):
     turns: list[Turn] = []
     done: list[Done] = []
     told: list[Told] = []
+    standing: list[Standing] = []
     first_at: Moment = 0
 
 

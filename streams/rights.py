@@ -43,7 +43,7 @@ RIGHTS = {
         ("decisions", "priority.p0", "priority.p1", "priority.p2", "customers", "handoffs", "health"),
     ),
     "record": Rights(
-        ("messages", "decisions", "feedback", "actions", "handoffs", "dead-letters", "health"),
+        ("messages", "decisions", "feedback", "actions", "handoffs", "customers", "dead-letters", "health"),
         ("dead-letters", "health"),
         transactions=False,
     ),

@@ -9,6 +9,7 @@ import asyncio
 import heapq
 from collections import OrderedDict
 
+from agents.history.standing import standings
 from agents.history.state import last_at
 from agents.history.store import Store
 from agents.history.waiting import next_due
@@ -113,6 +114,7 @@ class Changes:
             if gone:
                 found.append((key, None, 0))
             else:
+                customer.standing = standings(customer, self._rules)
                 found.append((key, encode_customer(customer), next_due(customer, self._rules)))
         return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from schemas.base import Invalid, milliseconds, quoted
 from schemas.decision import Decision, Sentiment
 from schemas.history import Customer, Done, Judged, Told, Turn
-from schemas.message import Message
+from schemas.message import LATEST_AHEAD_MS, Message
 from schemas.people import Action
 
 MOST_TURNS = 64
@@ -53,8 +53,11 @@ def add_decision(customer: Customer, decision: Decision, offset: int) -> Turn | 
     return _kept(customer, turn)
 
 
-def add_action(customer: Customer, action: Action) -> None:
+def add_action(customer: Customer, action: Action, arrived: int) -> None:
     """An action; one that came before counts once.
+
+    Args:
+        arrived: the broker's time (ms); takes the place of a time that is more than a day ahead of it, as with messages.
 
     Raises:
         Invalid: a time on no calendar.
@@ -63,6 +66,7 @@ def add_action(customer: Customer, action: Action) -> None:
         return
     try:
         at = max(milliseconds(action.at), 0)  # 1969 is a broken clock
+        at = at if at <= arrived + LATEST_AHEAD_MS else arrived
         until = None if action.until is None else max(milliseconds(action.until), 0)
     except (ValueError, OverflowError):
         raise Invalid("out_of_bounds", f"action {quoted(action.id)} has a time on no calendar") from None

@@ -16,7 +16,7 @@ from aiokafka.structs import ConsumerRecord
 
 from schemas.base import Invalid, milliseconds
 from schemas.decision import Decision
-from schemas.history import Handoff
+from schemas.history import Customer, Handoff
 from schemas.message import read_message
 from schemas.operations import DeadLetter, Health
 from schemas.people import HEADS, Action, read_feedback
@@ -30,6 +30,7 @@ TABLES = {
     "feedback": "feedback",
     "actions": "actions",
     "handoffs": "handoffs",
+    "customers": "customers",
     "dead-letters": "dead_letters",
     "health": "health",
 }
@@ -97,14 +98,20 @@ class Tables:
         }
 
     def row(self, kind: str, record: Record, topic_id: str) -> Row | None:
-        """The row of a record of this kind of topic; None where there is none because another role reports the record.
+        """The row of a record of this kind of topic; None where another role reports the record, or it has nothing to say.
 
         Raises:
             Invalid: the record cannot be read, and nobody but the recorder would say so.
         """
         arrived = min(max(record.timestamp, 0), LATEST_ARRIVAL_MS)
         try:
-            fields, received = self._makers[kind](record.value, arrived)
+            if kind == "customers":
+                found = _customer(record.key, record.value)
+                if found is None:
+                    return None
+                fields, received = found, arrived
+            else:
+                fields, received = self._makers[kind](record.value, arrived)
         except Invalid:
             if kind in _ELSEWHERE:
                 return None
@@ -178,6 +185,29 @@ def _handoff(value: bytes | None, arrived: int) -> tuple[bytes, int]:
     if handoff.journey is None:
         del fields["journey"]
     return orjson.dumps(fields), arrived
+
+
+def _customer(key: bytes | None, value: bytes | None) -> bytes | None:
+    """How things stand with a customer; None where there is nothing to say."""
+    if not value or b'"standing"' not in value:
+        return None
+    standing = [
+        {
+            "kind": one.kind,
+            "score": one.score,
+            "events": [
+                {
+                    "kind": each.kind,
+                    "at": min(each.at, LATEST_MS) / 1000,
+                    "message_id": each.message_id,
+                    "weight": each.weight,
+                }
+                for each in one.events
+            ],
+        }
+        for one in read(value, Customer).standing
+    ]
+    return orjson.dumps({"customer_id": (key or b"").decode("utf-8", "replace"), "standing": standing})
 
 
 def _dead_letter(value: bytes | None, arrived: int) -> tuple[bytes, int]:

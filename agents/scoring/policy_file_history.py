@@ -11,6 +11,7 @@ from agents.scoring.policy import PRIORITIES
 from agents.scoring.policy_history import History, Hours
 from agents.scoring.policy_tree import Node
 
+WEIGHTS = ("trouble", "urgent", "leaving", "again", "unanswered", "praise")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 _YEAR = 366 * 86_400
@@ -19,12 +20,14 @@ _YEAR = 366 * 86_400
 def read_history(node: Node, floors: frozenset[str], routes: tuple[str, ...]) -> History:
     """The section; raises `PolicyError` with the line that is wrong."""
     top = node.map(
-        required=("keep_days", "switched_off", "join", "answer", "handoff", "again"),
+        required=("keep_days", "switched_off", "join", "answer", "handoff", "again", "standing"),
     )
     join = top["join"].map(required=("turns", "seconds"))
     answer = top["answer"].map(required=("seconds", "near", "hours", "always"))
     handoff = top["handoff"].map(required=("bot_tries", "slope", "asked", "sensitive", "not_taken_seconds", "contacts"))
     again = top["again"].map(required=("contacts", "days"))
+    standing = top["standing"].map(required=("half_life_days", "at_risk", "advocate", "weights"))
+    weights = standing["weights"].map(required=WEIGHTS)
     seconds = answer["seconds"].map(required=PRIORITIES)
     limits = {priority: seconds[priority].whole(1, _YEAR) for priority in PRIORITIES}
     for higher, lower in pairwise(PRIORITIES):
@@ -53,6 +56,10 @@ def read_history(node: Node, floors: frozenset[str], routes: tuple[str, ...]) ->
         contacts=contacts,
         again_contacts=again["contacts"].whole(2, 100),
         again_days=again["days"].whole(1, 366),
+        half_life_days=standing["half_life_days"].number(0.1, 366),
+        at_risk=standing["at_risk"].number(0.1, 1_000),
+        advocate=standing["advocate"].number(0.1, 1_000),
+        weights=MappingProxyType({kind: weights[kind].number(0, 100) for kind in WEIGHTS}),
     )
 
 

@@ -37,6 +37,8 @@ class History:
         asked, sensitive: floors that hand over because a person was asked for, or because of what it is about.
         not_taken_seconds: from a p0 to the next contact, where nobody has taken it; `contacts`: routes, in turn.
         again_contacts, again_days: so many conversations on one category within so many days are one trouble.
+        half_life_days: after which an event weighs half; at_risk, advocate: the scores from which a customer is named so;
+            weights: of each kind of event.
     """
 
     keep_days: int = 90
@@ -57,3 +59,11 @@ class History:
     contacts: tuple[str, ...] = ("care", "security")
     again_contacts: int = 3
     again_days: int = 14
+    half_life_days: float = 14.0
+    at_risk: float = 5.0
+    advocate: float = 3.0
+    weights: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType(
+            {"trouble": 1.0, "urgent": 2.0, "leaving": 4.0, "again": 2.0, "unanswered": 1.5, "praise": 1.0}
+        )
+    )

@@ -89,3 +89,25 @@ ORDER BY (trigger, received_at)
 TTL toDateTime(received_at) + INTERVAL 180 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
     replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;
+
+-- How things stand with customers (at risk, advocate, first post), each with the events that made it, whenever that is written: 180
+-- days. The newest row of a customer counts: argMax(standing, (received_at, _offset)).
+CREATE TABLE IF NOT EXISTS customers
+(
+    customer_id String,
+    standing Array(Tuple(
+        kind LowCardinality(String), score Float64,
+        events Array(Tuple(kind LowCardinality(String), at DateTime64(3, 'UTC'), message_id String, weight Float64))
+    )),
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    _topic LowCardinality(String),
+    _topic_id LowCardinality(String),
+    _partition UInt32,
+    _offset UInt64 CODEC(Delta, ZSTD)
+)
+ENGINE = MergeTree
+PARTITION BY toMonday(received_at)
+ORDER BY (customer_id, received_at)
+TTL toDateTime(received_at) + INTERVAL 180 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;

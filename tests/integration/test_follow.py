@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest_asyncio
 import yaml
 
 from agents import policies
+from schemas.base import timestamp
 from schemas.history import decode_customer
 from streams.settings import Settings
 from tests.harness import Worker, at_least, message, produce, read_all, tocsin, values, wait_values
@@ -41,7 +43,7 @@ def by(found: list[dict[str, Any]], decided_by: str) -> list[dict[str, Any]]:
 
 def action(number: int, kind: str, message_id: str, **more: Any) -> tuple[str, dict[str, Any]]:
     fields = {"id": f"a{number}", "customer_id": "c", "message_id": message_id, "kind": kind, "by": "ana"}
-    return "c", {**fields, "at": "2030-01-01T00:00:00.000Z", **more}
+    return "c", {**fields, "at": timestamp(time.time_ns() // 1_000_000), **more}
 
 
 async def test_a_danger_told_in_pieces_rings_and_stays_until_a_person_resolves_it(
@@ -70,7 +72,7 @@ async def test_a_danger_told_in_pieces_rings_and_stays_until_a_person_resolves_i
     # A person resolves it: then it is over.
     await produce(prepared, "actions", [action(1, "resolved", "m4")])
     await wait_values(prepared, "customers", lambda found: bool(found[-1].get("done")), "the action, kept")
-    await produce(prepared, "messages", [turn(5, "thank you so much for your help", sent_at="2030-01-01T00:00:01Z")])
+    await produce(prepared, "messages", [turn(5, "thank you so much for your help")])
     await wait_values(prepared, "decisions", lambda found: found[-1]["message_id"] == "m5", "the last decision")
     await wait_values(prepared, "customers", lambda found: found[-1]["turns"][-1].get("decision"), "all kept")
     assert len(by(await values(prepared, "decisions"), "history")) == 2

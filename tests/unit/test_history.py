@@ -14,6 +14,7 @@ from agents.history.asking import expects_answer
 from agents.history.clock import due
 from agents.history.conversation import Conversation
 from agents.history.rules import rise, takeovers
+from agents.history.standing import standings
 from agents.history.state import MOST_TURNS, add_action, add_decision, add_message, tell
 from agents.history.waiting import dues, expected_by, next_due
 from agents.scoring.policy_history import History, Hours
@@ -66,7 +67,7 @@ def kept(messages: list[Message], decisions: list[Decision], actions: list[Actio
     for offset, each in enumerate(decisions):
         add_decision(customer, each, offset)
     for action in actions:
-        add_action(customer, action)
+        add_action(customer, action, BEGUN)
     return customer
 
 
@@ -108,7 +109,7 @@ def test_what_is_kept_does_not_depend_on_which_topic_is_read_first(events: list[
             elif isinstance(record, Decision):
                 add_decision(customer, record, offset)
             else:
-                add_action(customer, record)
+                add_action(customer, record, BEGUN)
         first = first or encode_customer(customer)
         assert encode_customer(customer) == first
     assert len(decode_customer(first).turns) <= MOST_TURNS
@@ -119,7 +120,7 @@ def test_the_same_record_twice_counts_once() -> None:
     twice = kept([written(1)], [decided(1)], [acted(1, "taken", 1, 2)])
     add_message(twice, written(1), 0, asks=False)
     add_decision(twice, decided(1), 0)
-    add_action(twice, acted(1, "taken", 1, 2))
+    add_action(twice, acted(1, "taken", 1, 2), BEGUN)
     assert encode_customer(twice) == encode_customer(once)
 
 
@@ -249,10 +250,18 @@ def test_danger_is_due_round_the_clock() -> None:
     assert expected_by(BEGUN, "p0", History(hours=OFFICE)) == BEGUN + 300_000
 
 
+def test_an_action_from_the_future_was_done_when_it_came() -> None:
+    customer = kept([written(1)], [decided(1, "p0")], [acted(1, "resolved", 1, 10_000_000)])
+    assert customer.done[0].at == BEGUN
+    assert Conversation(customer, "t").danger is not None
+
+
 def test_a_time_on_no_calendar_is_refused() -> None:
     with pytest.raises(Invalid, match="no calendar"):
         add_action(
-            Customer(), Action(id="a", customer_id="c", message_id="m", kind="taken", by="x", at="2026-02-31T00:00:00Z")
+            Customer(),
+            Action(id="a", customer_id="c", message_id="m", kind="taken", by="x", at="2026-02-31T00:00:00Z"),
+            BEGUN,
         )
 
 
@@ -275,3 +284,32 @@ def test_a_time_on_no_calendar_is_refused() -> None:
 )
 def test_what_expects_an_answer(text: str, expected: bool) -> None:
     assert expects_answer(text) is expected
+
+
+def test_a_customer_at_risk_is_named_with_the_events_that_made_it_and_they_fade() -> None:
+    rules = History()
+    reasons = [Reason(floor="leaving", phrase="closing my account", start=0, end=18)]
+    customer = kept([written(1), written(2)], [decided(1, "p1", -0.8), decided(2, "p2", -0.4, reasons=reasons)])
+    (found,) = standings(customer, rules)
+    assert (found.kind, round(found.score, 1)) == ("at_risk", 7.2)  # 0.8 and 2 for p1, 0.4 and 4 for leaving
+    assert [(event.kind, event.message_id) for event in found.events] == [
+        ("trouble", "m1"), ("urgent", "m1"), ("leaving", "m2"), ("trouble", "m2"),
+    ]  # fmt: skip
+    later = kept([written(1), written(2), written(3, minute=28 * 24 * 60)], [])
+    for offset, one in enumerate((decided(1, "p1", -0.8), decided(2, "p2", -0.4, reasons=reasons))):
+        add_decision(later, one, offset)
+    assert not standings(later, rules), "after two half-lives a quarter is left"
+
+
+def test_a_persons_correction_corrects_how_a_customer_stands() -> None:
+    customer = kept([written(1), written(2)], [decided(1, "p1", -0.9), decided(2, "p1", -0.9)])
+    assert [one.kind for one in standings(customer, History())] == ["at_risk"]
+    add_decision(customer, decided(2, "p3", 1.0, by="human", id="h"), 9)
+    assert not standings(customer, History())
+
+
+def test_praise_makes_an_advocate_and_the_first_public_post_is_welcomed() -> None:
+    customer = kept([written(n) for n in range(1, 5)], [decided(n, "p3", 0.9) for n in range(1, 5)])
+    assert [one.kind for one in standings(customer, History())] == ["advocate"]
+    first = kept([written(1, visibility="public")], [decided(1)])
+    assert [one.kind for one in standings(first, History())] == ["first_post"]

@@ -71,6 +71,8 @@ HANDOFF = {
     "why": {"en": "SECRET", "fr": "SECRET"}, "priority": "p2", "route": "support", "transcript": ["m0", "m1"],
     "journey": None, "at": timestamp(NOW),
 }  # fmt: skip
+EVENT = {"kind": "trouble", "at": NOW, "message_id": "m1", "weight": 0.5}
+CUSTOMER = {"turns": [], "standing": [{"kind": "at_risk", "score": 6.5, "events": [EVENT]}]}
 LETTER = {
     "topic": "tocsin.messages", "partition": 0, "offset": 4, "key": None, "value": "eA==", "length": 1, "sha256": "ab",
     "error": "not_json", "detail": "not JSON at byte 0", "at": timestamp(NOW),
@@ -87,6 +89,7 @@ GOOD = {
     "feedback": FEEDBACK,
     "actions": ACTION,
     "handoffs": HANDOFF,
+    "customers": CUSTOMER,
     "dead-letters": LETTER,
     "health": HEALTH,
 }
@@ -226,3 +229,11 @@ def test_an_absurd_broker_time_is_bounded(arrived: int) -> None:
         made = row(kind, good, arrived)
         assert made is not None
         assert 0 <= orjson.loads(made.data)["received_at"] <= 4_102_444_800
+
+
+def test_a_customer_has_a_row_only_where_there_is_something_to_say() -> None:
+    found = fields("customers", CUSTOMER)
+    event = {"kind": "trouble", "at": NOW / 1000, "message_id": "m1", "weight": 0.5}
+    assert found["standing"] == [{"kind": "at_risk", "score": 6.5, "events": [event]}]
+    assert row("customers", {"turns": []}) is None
+    assert row("customers", None) is None

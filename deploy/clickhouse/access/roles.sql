@@ -26,6 +26,7 @@ GRANT INSERT ON tocsin.decisions TO tocsin_recorder;
 GRANT INSERT ON tocsin.feedback TO tocsin_recorder;
 GRANT INSERT ON tocsin.actions TO tocsin_recorder;
 GRANT INSERT ON tocsin.handoffs TO tocsin_recorder;
+GRANT INSERT ON tocsin.customers TO tocsin_recorder;
 GRANT INSERT ON tocsin.dead_letters TO tocsin_recorder;
 GRANT INSERT ON tocsin.health TO tocsin_recorder;
 -- How far each table has come, and nothing of what is in it.
@@ -34,6 +35,7 @@ GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.decisions TO tocsin_recor
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.feedback TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.actions TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.handoffs TO tocsin_recorder;
+GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.customers TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.dead_letters TO tocsin_recorder;
 GRANT SELECT(_topic_id, _partition, _offset) ON tocsin.health TO tocsin_recorder;
 -- The roll-ups' views run with the rights of whoever inserts: what they read (no words, no reasons), and where they write.
@@ -49,6 +51,7 @@ GRANT SELECT(_offset) ON tocsin.decisions TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.feedback TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.actions TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.handoffs TO tocsin_console;
+GRANT SELECT(_offset) ON tocsin.customers TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.dead_letters TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.health TO tocsin_console;
 
@@ -62,6 +65,7 @@ GRANT SELECT ON tocsin.decisions_1h TO tocsin_dashboards;
 GRANT SELECT ON tocsin.feedback TO tocsin_dashboards;
 GRANT SELECT ON tocsin.actions TO tocsin_dashboards;
 GRANT SELECT ON tocsin.handoffs TO tocsin_dashboards;
+GRANT SELECT ON tocsin.customers TO tocsin_dashboards;
 GRANT SELECT(topic, partition, offset, length, error, detail, at, received_at) ON tocsin.dead_letters TO tocsin_dashboards;
 GRANT SELECT ON tocsin.health TO tocsin_dashboards;
 GRANT SELECT ON tocsin.model_quality TO tocsin_dashboards;
