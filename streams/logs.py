@@ -54,7 +54,10 @@ class JsonFormatter(logging.Formatter):
 
 
 def _told_anyway(record: logging.LogRecord) -> bool:
-    """Drops aiokafka's line for each attempt to connect at start, several a second: who waits says it in a sentence."""
+    """Drops aiokafka's line for each attempt to connect at start, several a second, and asyncio's for the connection that it
+    dropped with its error unread: who waits says it in a sentence."""
+    if record.name == "asyncio" and "exception was never retrieved" in record.getMessage():
+        return not (record.exc_info and isinstance(record.exc_info[1], OSError))
     return not (record.name == "aiokafka" and str(record.msg).startswith('Unable connect to "%s:%s"'))
 
 

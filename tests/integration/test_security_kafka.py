@@ -28,7 +28,7 @@ from tests.harness import Worker, tocsin, wait_for
 pytestmark = pytest.mark.integration
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
-ROLES = ("init", "triage", "learn", "record", "console", "replay")
+ROLES = ("init", "triage", "learn", "follow", "record", "console", "replay")
 PREFIX = "tocsin."
 command: Any = tocsin
 worker_of: Any = Worker
@@ -153,7 +153,7 @@ def test_each_role_needs_no_more_than_the_documented_rights(
         done = command(here, "init", **store, **closed.login("init"))
         assert done.returncode == 0, done.stderr.decode()
         workers = {}
-        for role in ("triage", "learn", "record", "console"):
+        for role in ("triage", "learn", "follow", "record", "console"):
             more = {**store, **closed.login(role), "TOCSIN_CONSOLE_TOKEN": token}
             workers[role] = worker_of(here, role, folder=tmp_path, **more)
             stack.callback(workers[role].stop)
@@ -189,6 +189,7 @@ def test_each_role_needs_no_more_than_the_documented_rights(
             return (rows["messages"], rows["decisions"], rows["feedback"], rows["dead_letters"]) == (1, 2, 1, 1)
 
         wait_for(recorded, "every row", workers["record"]._dead)
+        wait_for(lambda: bool(records(closed, "customers")), "what is kept of a customer", workers["follow"]._dead)
         wait_for(lambda: asked("/api/figures")["corrections_learned"] == 1, "the model update on the page")
         for role, worker in workers.items():
             assert worker.stop() == 0

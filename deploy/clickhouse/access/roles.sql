@@ -56,10 +56,12 @@ GRANT SELECT(_offset) ON tocsin.dead_letters TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.health TO tocsin_console;
 
 CREATE ROLE IF NOT EXISTS tocsin_dashboards;
--- Without messages, and without the bytes of dead letters: dashboards show no customer's words.
+-- Of messages only who wrote when, and without the bytes of dead letters: dashboards show no customer's words.
 GRANT SHOW TABLES, SHOW COLUMNS ON tocsin.* TO tocsin_dashboards;
 GRANT SELECT ON tocsin.decisions TO tocsin_dashboards;
 GRANT SELECT ON tocsin.current_decisions TO tocsin_dashboards;
+GRANT SELECT ON tocsin.answers TO tocsin_dashboards;
+GRANT SELECT(id, customer_id, conversation_id, channel, author_role, sent_at) ON tocsin.messages TO tocsin_dashboards;
 GRANT SELECT ON tocsin.decisions_1m TO tocsin_dashboards;
 GRANT SELECT ON tocsin.decisions_1h TO tocsin_dashboards;
 GRANT SELECT ON tocsin.feedback TO tocsin_dashboards;
