@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -294,13 +295,14 @@ def test_answers_are_people_s_and_their_times_are_rows(play: Play) -> None:
                 {**action, "id": "a3", "at": timestamp(NOW + 310_000), "undoes": "a2"},
             ],
         )
+        answers = (Path(__file__).parents[2] / "deploy/clickhouse/queries/answers.sql").read_text("utf-8")
         found = await stage.sink.query(
-            "SELECT conversation_id, channel, priority, answer_seconds, resolved_at IS NULL AS open FROM answers ORDER BY 1"
+            f"SELECT conversation_id, channel, priority, answer_seconds, resolved_at IS NULL AS open FROM ({answers}) ORDER BY 1"
         )
         assert found == [
             {"conversation_id": "v1", "channel": "chat", "priority": "p2", "answer_seconds": 90.0, "open": 0},
             {"conversation_id": "v2", "channel": "chat", "priority": "p3", "answer_seconds": None, "open": 1},
         ]
-        assert await stage.value("SELECT resolution_seconds FROM answers WHERE conversation_id = 'v1'") == 200
+        assert await stage.value(f"SELECT resolution_seconds FROM ({answers}) WHERE conversation_id = 'v1'") == 200
 
     play(story)

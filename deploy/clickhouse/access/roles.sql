@@ -60,7 +60,6 @@ CREATE ROLE IF NOT EXISTS tocsin_dashboards;
 GRANT SHOW TABLES, SHOW COLUMNS ON tocsin.* TO tocsin_dashboards;
 GRANT SELECT ON tocsin.decisions TO tocsin_dashboards;
 GRANT SELECT ON tocsin.current_decisions TO tocsin_dashboards;
-GRANT SELECT ON tocsin.answers TO tocsin_dashboards;
 GRANT SELECT(id, customer_id, conversation_id, channel, author_role, sent_at) ON tocsin.messages TO tocsin_dashboards;
 GRANT SELECT ON tocsin.decisions_1m TO tocsin_dashboards;
 GRANT SELECT ON tocsin.decisions_1h TO tocsin_dashboards;
