@@ -28,6 +28,10 @@ RATE = 24.0
 """Messages a second: a busy afternoon of a large support team."""
 BROKEN_EVERY = 250
 """One record in so many cannot be read, as in life."""
+WAITED_EVERY = 4
+"""One urgent message in so many was sent a while ago."""
+WAITED_MS = 2_860_000
+"""How long ago: the default policy's clock for p1 says that a breach is near after 2,880 s."""
 REVIEW_SECONDS = 1.0
 """A simulated reviewer looks at a decision this often."""
 SEED = 20261122
@@ -57,6 +61,7 @@ class Player:
         self._pending: dict[str, float] = {}
         self.sent = 0
         self.broken = 0
+        self._urgent = itertools.count()
         self.decisions = 0
         self.superseding = 0
         self.dead_letters = 0
@@ -121,7 +126,10 @@ class Player:
         message["customer_id"] = row.get("customer", f"c-{self._random.randrange(60):02d}")
         if "conversation" in row:
             message["conversation_id"] = f"{row['conversation']}-{lap}"
-        message["sent_at"] = timestamp(time.time_ns() // 1_000_000)
+        now = time.time_ns() // 1_000_000
+        # A few have waited for nearly as long as the policy lets them: a breach to be seen before anybody goes for a coffee.
+        waited = row.get("labels", {}).get("priority") == "p1" and next(self._urgent) % WAITED_EVERY == 0
+        message["sent_at"] = timestamp(now - WAITED_MS if waited else now)
         if message.get("author_role", "customer") == "customer":
             self.sent += 1
             self._unseen.add(message["id"])

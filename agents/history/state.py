@@ -14,6 +14,8 @@ from schemas.message import LATEST_AHEAD_MS, Message
 from schemas.people import Action
 
 MOST_TURNS = 64
+MOST_DANGERS = 8
+"""Turns of p0 that are kept beside those, however old."""
 MOST_DONE = 64
 MOST_TOLD = 128
 
@@ -113,9 +115,11 @@ def _turn(customer: Customer, identity: str, at: int, conversation: str) -> Turn
 def _kept(customer: Customer, turn: Turn) -> Turn | None:
     customer.first_at = min(customer.first_at or turn.at, turn.at)
     customer.turns.sort(key=lambda one: (one.at, one.id))
-    gone = customer.turns[:-MOST_TURNS]
-    del customer.turns[:-MOST_TURNS]
-    return None if turn in gone else turn
+    older = customer.turns[:-MOST_TURNS]
+    # A danger is not forgotten because much was said since: it is one until a person resolves it.
+    dangers = [one for one in older if one.decision is not None and one.decision.priority == "p0"][-MOST_DANGERS:]
+    customer.turns[:-MOST_TURNS] = dangers
+    return None if turn in older and turn not in dangers else turn
 
 
 def _replaces(decision: Decision, before: Judged) -> bool:

@@ -26,7 +26,7 @@ TEXTS = (
     "I want to talk to a human now", "my account was hacked, somebody changed my password", "I want to kill myself tonight",
     "je n'ai toujours pas reçu mon colis", "merci beaucoup", "lovely, it works again", "how do I change my address?",
 )  # fmt: skip
-KEPT = 64
+KEPT, DANGERS = 64, 8
 
 
 def load() -> tuple[list[tuple[str, dict[str, Any]]], list[tuple[str, dict[str, Any]]]]:
@@ -88,7 +88,9 @@ async def reference(settings: Settings) -> dict[str, Any]:
         done[one["customer_id"]][one["id"]] = ms(one["at"])
     found = {}
     for customer in {*turns, *done}:
-        latest = sorted(turns[customer].items(), key=lambda each: (each[1]["at"], each[0]))[-KEPT:]
+        every = sorted(turns[customer].items(), key=lambda each: (each[1]["at"], each[0]))
+        dangers = [each for each in every[:-KEPT] if each[1].get("decision", {}).get("priority") == "p0"]
+        latest = dangers[-DANGERS:] + every[-KEPT:]
         acts = sorted(done[customer].items(), key=lambda each: (each[1], each[0]))[-KEPT:]
         found[customer] = (
             [(name, t["at"], t["conversation"], t["role"], t.get("decision")) for name, t in latest],

@@ -15,7 +15,7 @@ from agents.history.clock import due
 from agents.history.conversation import Conversation
 from agents.history.rules import rise, takeovers
 from agents.history.standing import standings
-from agents.history.state import MOST_TURNS, add_action, add_decision, add_message, tell
+from agents.history.state import MOST_DANGERS, MOST_TURNS, add_action, add_decision, add_message, tell
 from agents.history.waiting import dues, expected_by, next_due
 from agents.scoring.policy_history import History, Hours
 from schemas.base import Invalid, milliseconds, timestamp
@@ -112,7 +112,7 @@ def test_what_is_kept_does_not_depend_on_which_topic_is_read_first(events: list[
                 add_action(customer, record, BEGUN)
         first = first or encode_customer(customer)
         assert encode_customer(customer) == first
-    assert len(decode_customer(first).turns) <= MOST_TURNS
+    assert len(decode_customer(first).turns) <= MOST_TURNS + MOST_DANGERS
 
 
 def test_the_same_record_twice_counts_once() -> None:
@@ -313,3 +313,13 @@ def test_praise_makes_an_advocate_and_the_first_public_post_is_welcomed() -> Non
     assert [one.kind for one in standings(customer, History())] == ["advocate"]
     first = kept([written(1, visibility="public")], [decided(1)])
     assert [one.kind for one in standings(first, History())] == ["first_post"]
+
+
+def test_a_conversation_of_ten_thousand_turns_stays_small_and_a_danger_in_it_stays_one() -> None:
+    customer = Customer()
+    for number in range(10_000):
+        add_message(customer, written(number), number, asks=True)
+        add_decision(customer, decided(number, "p0" if number == 5_000 else "p3", -0.5), number)
+    assert len(customer.turns) == MOST_TURNS + 1
+    assert len(encode_customer(customer)) < 30_000
+    assert Conversation(customer, "t").danger.id == "m5000"  # type: ignore[union-attr]
