@@ -148,9 +148,10 @@ async def test_state_and_outputs_survive_kill_9(prepared: Settings, tmp_path: Pa
             raise AssertionError(
                 f"{len(wrong)} of {len(wanted)} differ: {wanted[wrong[0]]} kept as {found.get(wrong[0])}"
             )
+        # Alerts first: a clock may raise one more while the topics are read.
+        rung = [json.loads(r.value) for p in ("p0", "p1", "p2") for r in await read_all(prepared, f"priority.{p}")]
         decisions = [json.loads(record.value) for record in await read_all(prepared, "decisions")]
         handoffs = [json.loads(record.value) for record in await read_all(prepared, "handoffs")]
-        rung = [json.loads(r.value) for p in ("p0", "p1", "p2") for r in await read_all(prepared, f"priority.{p}")]
     finally:
         for worker in (triage, *follows):
             worker.stop()
@@ -163,4 +164,6 @@ async def test_state_and_outputs_survive_kill_9(prepared: Settings, tmp_path: Pa
     assert len(handoffs) > 10
     assert Counter(one["id"] for one in handoffs).most_common(1)[0][1] == 1
     told = Counter((one["decision"]["id"], one["change"]) for one in rung if one["decision"]["decided_by"] == "history")
-    assert {identity for identity, _ in told} == {one["id"] for one in raised}
+    ids = {identity for identity, _ in told}
+    assert ids <= {one["id"] for one in raised}
+    assert not [one["id"] for one in raised if one["id"] not in ids and one["reasons"][0]["history"] != "breach_near"]
