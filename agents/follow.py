@@ -277,6 +277,8 @@ class Follow(GroupRole):
                 place.number, turn.offset, decision.message_id
             )
             decision = self._raise(decision, higher, message, customer, place, outputs, trace)
+            # Known at once: what comes next in this chunk must see it. Its own place is known when it is read.
+            add_decision(customer, decision, record.offset)
             if higher.history == "again":
                 tell(customer, f"again:{decision.message_id}", turn.at)
         self._take_over(customer, conversation, decision, place, outputs, trace)

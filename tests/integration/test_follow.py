@@ -81,6 +81,14 @@ async def test_a_danger_told_in_pieces_rings_and_stays_until_a_person_resolves_i
         assert text.encode() not in kept
 
 
+async def test_what_comes_right_behind_a_raise_is_raised_too(prepared: Settings, workers: dict[str, Worker]) -> None:
+    texts = ("I've taken", "all of them", "sorry", "the weather is nice today")
+    await produce(prepared, "messages", [turn(number, text) for number, text in enumerate(texts, start=1)])
+    decisions = await wait_values(prepared, "decisions", at_least(6), "four decisions and two raised ones")
+    raised = {one["message_id"]: one["reasons"][0]["history"] for one in by(decisions, "history")}
+    assert raised == {"m3": "joined", "m4": "danger_open"}
+
+
 async def test_an_edited_or_deleted_message_takes_its_alert_with_it(
     prepared: Settings, workers: dict[str, Worker]
 ) -> None:
