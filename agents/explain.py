@@ -31,6 +31,8 @@ from streams.settings import Settings
 
 UNSTABLE = ("id", "source", "supersedes", "received_at", "decided_at")
 """Fields that the guarantee excepts; `sent_at` too, where it was absent or corrected."""
+COMPUTED = ("model", "floor")
+"""Who decided what can be computed from a message alone."""
 AT_ONCE = 500
 """Messages asked of ClickHouse in one query."""
 
@@ -69,13 +71,11 @@ async def recomputed(
         message_file: JSONL with the messages; None: their rows in ClickHouse.
 
     Raises:
-        TocsinError: a human's decision, or a message, policy or lesson that cannot be found; names it.
+        TocsinError: a human's decision, one that history raised, or a message, policy or lesson that cannot be found; names it.
     """
     for past, _ in found:
-        if past.decided_by == "human":
-            raise TocsinError(
-                f"decision {past.id} was a human's: it is not computed, see feedback {past.feedback_id or 'of its message'}"
-            )
+        if past.decided_by not in COMPUTED:
+            raise TocsinError(_uncomputed(past))
     base = load_base(settings)
     waiting = sorted(found, key=lambda one: _offset(one[0], base), reverse=True)
     policies_by_version = await _policies(settings, {past.policy_version for past, _ in found})
@@ -110,6 +110,21 @@ async def recomputed(
     if waiting:
         offset = _offset(waiting[-1][0], base)
         raise TocsinError(f"the lessons up to offset {offset} are not all on {settings.topic('lessons')}")
+
+
+def _uncomputed(past: Decision) -> str:
+    if past.decided_by == "human":
+        return (
+            f"decision {past.id} was a human's: it is not computed, see feedback {past.feedback_id or 'of its message'}"
+        )
+    reason = next((one for one in past.reasons if one.history is not None), None)
+    rule, made = "", ""
+    if reason is not None:
+        rule, made = f" ({reason.history})", f"; messages {', '.join(reason.messages or [])} made it"
+    return (
+        f"decision {past.id} was raised by what came before it{rule}: it is not computed from its message{made}; "
+        f"explain {past.supersedes}, which it supersedes"
+    )
 
 
 def _offset(past: Decision, base: Base) -> int:

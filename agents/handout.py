@@ -47,6 +47,15 @@ def load_base(settings: Settings) -> Base:
         raise TocsinError(f"{named}: {error.detail}; make one with `tocsin train`") from None
 
 
+async def last_snapshot(settings: Settings, base: Base) -> bytes | None:
+    """The last snapshot of what was learned on a base; None before the first."""
+    latest: bytes | None = None
+    async for record in read_to_end(settings, settings.topic("models")):
+        if record.key == base.id.encode() and record.value is not None:
+            latest = record.value
+    return latest
+
+
 async def learned_model(settings: Settings) -> Model:
     """The model as it has learned up to now: the last snapshot, and the updates after it.
 
@@ -55,10 +64,7 @@ async def learned_model(settings: Settings) -> Model:
     """
     base = load_base(settings)
     model = Model(base)
-    snapshot: bytes | None = None
-    async for record in read_to_end(settings, settings.topic("models")):
-        if record.key == base.id.encode():
-            snapshot = record.value
+    snapshot = await last_snapshot(settings, base)
     try:
         if snapshot is not None:
             model.restore(snapshot)

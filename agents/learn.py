@@ -17,7 +17,7 @@ from aiokafka import TopicPartition
 from agents import alerts
 from agents.deadletters import DeadLetters
 from agents.feedback import Accepted, accept, message_of, rings
-from agents.handout import PolicyHandout, load_base
+from agents.handout import PolicyHandout, last_snapshot, load_base
 from agents.model_health import ModelHealth
 from agents.quarantine import quarantine, told
 from agents.scoring.learner import Learner
@@ -120,10 +120,7 @@ class Learn(GroupRole):
     # --- the model's state: a snapshot and the lessons behind it
 
     async def _restore(self) -> None:
-        base, latest = self._learner.base.id.encode(), None
-        async for record in read_to_end(self.settings, self.settings.topic("models")):
-            if record.key == base and record.value is not None:
-                latest = record.value
+        latest = await last_snapshot(self.settings, self._learner.base)
         if latest is None:
             return
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import orjson
 
-from agents.explain import read_decision, recomputed
+from agents.explain import COMPUTED, read_decision, recomputed
 from agents.inputs import lines
 from streams import cli
 from streams.errors import TocsinError
@@ -31,7 +31,8 @@ def explain(decision: str, message_file: str | None, every: bool) -> None:
     """Recomputes DECISION (a file with one JSON line, or - for standard input) and compares.
 
     Prints one JSON object: identical, the fields that differ, and the decision as it comes out now. With --every: how many
-    decisions there were, how many are identical, how many were a human's (not computed), and the first that differ.
+    decisions there were, how many are identical, how many were a human's or raised
+    by history (neither is computed), and the first that differ.
     Ends with status 1 where one differs.
     """
     settings = cli.settings()
@@ -51,7 +52,7 @@ async def _one(settings: Settings, file: str, message_file: str | None) -> dict[
 
 async def _every(settings: Settings, file: str, message_file: str | None) -> dict[str, Any]:
     read = [(read_decision(line, f"{file} line {number + 1}"), line) for number, line in lines(file)]
-    computed = [(past, line) for past, line in read if past.decided_by != "human"]
+    computed = [(past, line) for past, line in read if past.decided_by in COMPUTED]
     if not computed:
         raise TocsinError(f"{file} holds no decision that was computed")
     identical = 0
@@ -64,6 +65,7 @@ async def _every(settings: Settings, file: str, message_file: str | None) -> dic
         "decisions": len(read),
         "computed": len(computed),
         "identical": identical,
-        "human": len(read) - len(computed),
+        "human": sum(past.decided_by == "human" for past, _ in read),
+        "history": sum(past.decided_by == "history" for past, _ in read),
         "differing": differing,
     }

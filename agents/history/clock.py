@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from agents.scoring.policy_history import Hours
 
+DAY_MS = 86_400_000
 _MOST_DAYS = 400
 """Beyond, office hours do not come again."""
 

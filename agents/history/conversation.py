@@ -37,28 +37,27 @@ class Conversation:
     @property
     def resolved_at(self) -> int:
         """When a person resolved it last; 0 for never, or reopened since."""
-        at = 0
-        for one in self.done:
-            if one.kind == "resolved":
-                at = one.at
-            elif one.kind == "reopened":
-                at = 0
-        return at
+        return self._last("resolved", "reopened")
 
     @property
     def taken_at(self) -> int:
         """When a person took it last; 0 for never, or handed back since."""
+        return self._last("taken", "released", "reopened")
+
+    def _last(self, kind: str, *ends: str) -> int:
+        """When this was done last; 0 for never, or ended since."""
         at = 0
         for one in self.done:
-            if one.kind == "taken":
+            if one.kind == kind:
                 at = one.at
-            elif one.kind in ("released", "reopened"):
+            elif one.kind in ends:
                 at = 0
         return at
 
-    def snoozed(self, now: int) -> bool:
-        """Whether a person put it off beyond `now` (ms)."""
-        return any(one.kind == "snoozed" and (one.until or 0) > now for one in self.done)
+    @property
+    def snoozed_until(self) -> int:
+        """Until when (ms) a person put it off; 0 for never."""
+        return max((one.until or 0 for one in self.done if one.kind == "snoozed"), default=0)
 
     @property
     def danger(self) -> Turn | None:
@@ -113,11 +112,6 @@ class Conversation:
         above = sum((place - middle) * (score - mean) for place, score in enumerate(scores))
         slope = above / sum((place - middle) ** 2 for place in range(len(scores)))
         return Journey(scores[0], min(scores), scores[-1], round(slope, 4), len(scores))
-
-    @property
-    def last_role(self) -> str | None:
-        """Who spoke last."""
-        return self.turns[-1].role if self.turns else None
 
 
 def _unhappy(turn: Turn) -> bool:

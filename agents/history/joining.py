@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 from agents.history.conversation import Conversation
 from agents.scoring.floors import FloorHit, FloorMatcher
+from agents.scoring.own_words import own_words
 from agents.scoring.policy_history import History
+from schemas.message import Message
 
 BETWEEN = "\n"
 """Between two turns: a line may end within a phrase, a sentence may not."""
@@ -23,6 +25,12 @@ def turns_before(conversation: Conversation, message_id: str, rules: History) ->
         return []
     near = own[place].at - rules.join_seconds * 1000
     return [turn.id for turn in own[max(0, place + 1 - rules.join_turns) : place + 1] if turn.at >= near]
+
+
+def text_of(message: Message) -> str:
+    """What floors read of a message: subject and the customer's own words."""
+    text = own_words(message.text)
+    return f"{message.subject}\n{text}" if message.subject else text
 
 
 def joined_hits(

@@ -10,13 +10,14 @@ import heapq
 from collections import OrderedDict
 
 from agents.history.standing import standings
-from agents.history.state import last_at
 from agents.history.store import Store
-from agents.history.waiting import next_due
+from agents.history.waiting import expires, next_due
 from agents.scoring.policy_history import History
 from schemas.history import Customer, decode_customer, encode_customer
 from schemas.message import Message
 
+_SPARE = 1_000
+"""Moments that are not theirs any more, at least, before those of all customers are listed anew."""
 MOST_CHARACTERS = 8_000_000
 """Of messages that are remembered, in a partition; older ones are read again from `messages` where they are needed."""
 
@@ -54,6 +55,10 @@ class Place:
         elif self._when.get(key) != at:
             self._when[key] = at
             heapq.heappush(self._due, (at, key))
+            if len(self._due) > 2 * len(self._when) + _SPARE:
+                # Each message moves a moment, and the old one stays behind: for weeks, some of them.
+                self._due = [(when, each) for each, when in self._when.items()]
+                heapq.heapify(self._due)
 
     def due(self, now: int, most: int) -> list[str]:
         """Customers to look at, the longest due first; at most so many. They must be scheduled anew."""
@@ -110,8 +115,7 @@ class Changes:
         """(key, bytes, when to look again) of each; no bytes for one of whom nothing is kept (any more)."""
         found: list[tuple[str, bytes | None, int]] = []
         for key, customer in self._customers.items():
-            gone = key in self._rules.switched_off or last_at(customer) + self._rules.keep_days * 86_400_000 <= now
-            if gone:
+            if key in self._rules.switched_off or expires(customer, self._rules) <= now:
                 found.append((key, None, 0))
             else:
                 customer.standing = standings(customer, self._rules)

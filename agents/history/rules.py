@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from agents.history.clock import DAY_MS
 from agents.history.conversation import Conversation, contacts
+from agents.history.standing import TROUBLED
 from agents.scoring.floors import FloorHit
 from agents.scoring.policy_history import History
 from schemas.base import Priority
 from schemas.decision import Decision
 from schemas.history import Customer, Judged
 
-DAY_MS = 86_400_000
-TROUBLED = -0.3
-"""Sentiment at or below which a contact counts as trouble."""
 LEAST_JOURNEY = 3
 """Turns from which on a slope says something."""
 

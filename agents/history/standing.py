@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from agents.history.clock import DAY_MS
 from agents.history.conversation import Conversation
 from agents.history.state import last_at
 from agents.scoring.policy_history import History
 from schemas.history import Customer, Turn
 from schemas.standing import Event, Standing
 
-DAY_MS = 86_400_000
 TROUBLED, PRAISING = -0.3, 0.6
 """Sentiment at or below which a message is trouble, at or above which praise."""
 MOST_EVENTS = 8

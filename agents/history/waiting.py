@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from agents.history.clock import due
+from agents.history.clock import DAY_MS, due
 from agents.history.conversation import Conversation
 from agents.history.state import last_at
 from agents.scoring.policy_history import History
 from schemas.base import Priority
 from schemas.history import Customer, Turn
-
-DAY_MS = 86_400_000
 
 
 class Due(NamedTuple):
@@ -60,8 +58,7 @@ def _breach(conversation: Conversation, rules: History) -> Due | None:
         return None
     limit = expected_by(turn.at, turn.decision.priority, rules)
     at = turn.at + round((limit - turn.at) * rules.near)
-    snoozes = [one.until or 0 for one in conversation.done if one.kind == "snoozed"]
-    return Due(max([at, *snoozes]), "breach_near", turn, f"breach:{turn.id}")
+    return Due(max(at, conversation.snoozed_until), "breach_near", turn, f"breach:{turn.id}")
 
 
 def _not_taken(conversation: Conversation, told: set[str], rules: History) -> Due | None:
@@ -72,6 +69,5 @@ def _not_taken(conversation: Conversation, told: set[str], rules: History) -> Du
         key = f"not_taken:{turn.id}:{number}"
         if key not in told:
             at = turn.at + (number + 1) * rules.not_taken_seconds * 1000
-            snoozes = [one.until or 0 for one in conversation.done if one.kind == "snoozed"]
-            return Due(max([at, *snoozes]), "not_taken", turn, key, number)
+            return Due(max(at, conversation.snoozed_until), "not_taken", turn, key, number)
     return None

@@ -15,14 +15,14 @@ from typing import Any
 import click
 import orjson
 
-from agents.follow import Follow
 from agents.history.places import Changes, Place
 from agents.history.state import add_message
-from agents.history.store import Store
+from agents.history.store import Store, own_folder
+from agents.recall import restore
 from agents.scoring.policy_history import History
 from schemas.base import timestamp
 from schemas.message import Message
-from streams.health import HealthReporter
+from streams.kafka import producer, started
 from streams.outputs import Headers, Outputs
 from streams.settings import Settings
 from tests.bench import machine
@@ -61,8 +61,6 @@ def made(number: int, rng: random.Random, now: int) -> bytes:
 
 async def fill(settings: Settings, customers: int, now: int) -> None:
     """So many records of `customers`."""
-    from streams.kafka import producer, started
-
     rng = random.Random(SEED)
     out = await started(producer(settings), settings)
     try:
@@ -88,15 +86,15 @@ async def measure(on: Stage, customers: int) -> dict[str, Any]:
     async with on.topics("customers") as settings:
         click.echo(f"writing {customers:,} customers", err=True)
         await fill(settings, customers, now)
-        follow = Follow(settings, HealthReporter(settings, "bench"))
-        places = {number: Place(number, Store(follow._fresh_folder(number))) for number in range(PARTITIONS)}
+        folder = own_folder(settings.data)
+        places = {number: Place(number, Store(folder / str(number))) for number in range(PARTITIONS)}
         before = rss()
         click.echo("reading them back", err=True)
         begun = time.monotonic()
-        await follow._restore(places)
+        await restore(settings, places)
         seconds = time.monotonic() - begun
         memory = rss() - before
-        disk = sum(file.stat().st_blocks * 512 for file in follow._folder.rglob("*") if file.is_file())
+        disk = sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())
         few, every, rng = [], [], random.Random(SEED)
         for _ in range(ROUNDS):
             # Each customer once a round: else the few would have more turns, and a message of theirs more to carry.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,9 +17,11 @@ from hypothesis import strategies as st
 from agents.history.asking import expects_answer
 from agents.history.clock import due
 from agents.history.conversation import Conversation
+from agents.history.places import Place
 from agents.history.rules import rise, takeovers
 from agents.history.standing import standings
 from agents.history.state import MOST_DANGERS, MOST_TURNS, add_action, add_decision, add_message, tell
+from agents.history.store import Store
 from agents.history.waiting import dues, expected_by, next_due
 from agents.scoring.policy_history import History, Hours
 from schemas.base import Invalid, milliseconds, timestamp
@@ -60,7 +66,7 @@ def acted(number: int, kind: str, message: int, minute: int, **more: object) -> 
     return Action(id=f"a{number}", customer_id="c", message_id=f"m{message}", kind=kind, by="ana", at=at, **more)  # type: ignore[arg-type]
 
 
-def kept(messages: list[Message], decisions: list[Decision], actions: list[Action] = []) -> Customer:  # noqa: B006
+def kept(messages: list[Message], decisions: list[Decision], actions: Sequence[Action] = ()) -> Customer:
     customer = Customer()
     for offset, one in enumerate(messages):
         add_message(customer, one, offset, asks=one.text.endswith("?"))
@@ -71,6 +77,7 @@ def kept(messages: list[Message], decisions: list[Decision], actions: list[Actio
     return customer
 
 
+Event = tuple[str, int, int, str, str]
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["customer", "customer", "agent", "bot"]),
@@ -86,11 +93,11 @@ EVENTS = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(EVENTS, st.randoms(use_true_random=False))
-def test_what_is_kept_does_not_depend_on_which_topic_is_read_first(events: list[tuple], rng) -> None:  # type: ignore[no-untyped-def,type-arg]
+def test_what_is_kept_does_not_depend_on_which_topic_is_read_first(events: list[Event], rng: Random) -> None:
     messages, decisions, actions = [], [], []
     for offset, (role, minute, revision, priority, conversation) in enumerate(events):
         number = minute % 80
-        place = {"revision": revision, "conversation_id": conversation + str(number)}
+        place: dict[str, Any] = {"revision": revision, "conversation_id": conversation + str(number)}
         messages.append((offset, written(number, role, minute=number, **place)))
         if role == "customer":
             source = Source("messages", 0, offset)
@@ -99,7 +106,7 @@ def test_what_is_kept_does_not_depend_on_which_topic_is_read_first(events: list[
             actions.append((offset, acted(offset, "taken", number, minute)))
     first = None
     for _ in range(4):
-        streams = [list(messages), list(decisions), list(actions)]
+        streams: list[list[tuple[int, Message | Decision | Action]]] = [[*messages], [*decisions], [*actions]]
         customer = Customer()
         while any(streams):
             stream = rng.choice([one for one in streams if one])
@@ -323,3 +330,15 @@ def test_a_conversation_of_ten_thousand_turns_stays_small_and_a_danger_in_it_sta
     assert len(customer.turns) == MOST_TURNS + 1
     assert len(encode_customer(customer)) < 30_000
     assert Conversation(customer, "t").danger.id == "m5000"  # type: ignore[union-attr]
+
+
+def test_moments_that_are_moved_again_and_again_do_not_pile_up(tmp_path: Path) -> None:
+    place = Place(0, Store(tmp_path / "store"))
+    for round_ in range(2_000):
+        for customer in ("ana", "ben"):
+            place.schedule(customer, BEGUN + round_)
+    assert len(place._due) < 2_000
+    assert place.due(BEGUN + 1_998, 10) == []
+    assert sorted(place.due(BEGUN + 1_999, 10)) == ["ana", "ben"]
+    assert place.due(BEGUN + 9_999, 10) == []
+    place.store.close()

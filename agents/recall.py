@@ -1,21 +1,27 @@
-"""Records read again by their place: a message or a decision that is not in memory any more.
+"""What follow reads besides its chunks: all that is kept of customers, when it is given partitions, and single records by their
+place that are not in memory any more.
 
-Owns: one consumer for that. Must never: move the group's offsets.
+Owns: those consumers. Must never: move the group's offsets.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from agents.scoring.own_words import own_words
+from agents.history.places import Place
 from schemas.base import Invalid
 from schemas.decision import Decision
 from schemas.message import Message, read_message
 from schemas.reading import read
-from streams.kafka import reader, started
+from streams.follow import Record
+from streams.kafka import end_offsets, reader, started
 from streams.settings import Settings
+
+log = logging.getLogger("tocsin.follow")
 
 WAIT_MS = 2_000
 """For a record that should be there; beyond, it is taken for gone."""
@@ -51,7 +57,7 @@ class Recall:
             return None
         return decision if decision.id == identity else None
 
-    async def _record(self, topic: str, partition: int, offset: int | None):  # type: ignore[no-untyped-def]
+    async def _record(self, topic: str, partition: int, offset: int | None) -> Record | None:
         if offset is None:
             return None
         async with self._lock:
@@ -70,7 +76,32 @@ class Recall:
             await self._consumer.stop()
 
 
-def text_of(message: Message) -> str:
-    """What floors read of a message: subject and the customer's own words."""
-    text = own_words(message.text)
-    return f"{message.subject}\n{text}" if message.subject else text
+async def restore(settings: Settings, places: dict[int, Place]) -> None:
+    """Fills places, by partition number, with `customers` from its begin to its end."""
+    if not places:
+        return
+    topic = settings.topic("customers")
+    consumer = await started(reader(settings, max_poll_records=20_000), settings)
+    begun, count = time.monotonic(), 0
+    try:
+        tps = [TopicPartition(topic, number) for number in places]
+        consumer.assign(tps)
+        await consumer.seek_to_beginning(*tps)
+        ends = await end_offsets(consumer, tps)
+        left = {tp for tp in tps if ends[tp] > 0}
+        while left:
+            for tp, records in (await consumer.getmany(*left, timeout_ms=200)).items():
+                count += len(records)
+                _restored(places[tp.partition], records)
+            left = {tp for tp in left if await consumer.position(tp) < ends[tp]}
+    finally:
+        await consumer.stop()
+    if count:
+        log.info("%d records of customers read in %.1f s", count, time.monotonic() - begun)
+
+
+def _restored(place: Place, records: list[Record]) -> None:
+    place.store.put([(record.key, record.value) for record in records])
+    for record in records:
+        due = next((int(value) for name, value in record.headers if name == "due"), 0)
+        place.schedule(record.key.decode(), due if record.value is not None else None)
