@@ -24,7 +24,7 @@ from agents.history.conversation import Conversation
 from agents.history.joining import joined_hits, text_of, turns_before
 from agents.history.places import Changes, Place
 from agents.history.rules import Rise, rise, takeovers
-from agents.history.state import add_action, add_decision, add_message, tell
+from agents.history.state import add_action, add_decision, add_message, hear, tell
 from agents.history.store import Store, own_folder
 from agents.history.waiting import Due, dues
 from agents.recall import Recall, restore
@@ -215,14 +215,18 @@ class Follow(GroupRole):
         if message.customer_id in self.policy.history.switched_off:
             return
         asks = message.author_role == "customer" and expects_answer(message.text)
-        add_message(changes.of(message.customer_id), message, record.offset, asks=asks)
+        customer = changes.of(message.customer_id)
+        hear(customer, record.timestamp)
+        add_message(customer, message, record.offset, asks=asks)
         if message.author_role == "customer":
             place.remember(message)
 
     def _action(self, record: Record, changes: Changes) -> None:
         action = read(record.value, Action)
         if action.customer_id not in self.policy.history.switched_off:
-            add_action(changes.of(action.customer_id), action, record.timestamp)
+            customer = changes.of(action.customer_id)
+            add_action(customer, action, record.timestamp)
+            hear(customer, record.timestamp)
 
     async def _decision(
         self, record: Record, decision: Decision, place: Place, changes: Changes, saying: Saying
@@ -231,6 +235,7 @@ class Follow(GroupRole):
         if decision.customer_id in rules.switched_off:
             return
         customer = changes.of(decision.customer_id)
+        hear(customer, record.timestamp)
         before = _in_force(customer, decision.message_id)
         turn = add_decision(customer, decision, record.offset)
         if turn is None or turn.decision is None or turn.decision.id != decision.id:

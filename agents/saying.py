@@ -60,6 +60,7 @@ class Saying:
             policy_version=policy.version,
             decided_at=timestamp(_now()),
             supersedes=decision.id,
+            feedback_id=None,
         )
         alerts.add_decision(self._outputs, self._settings, raised, self._number, SOURCE, trace)
         metrics.DECISIONS.labels(raised.priority, raised.status, "history").inc()

@@ -68,13 +68,15 @@ class Told(Struct, kw_only=True, omit_defaults=True):
 
 class Customer(Struct, kw_only=True, omit_defaults=True):
     """What is kept of a customer: a record of `customers`. Turns, actions and what was told stand in the order of their times;
-    each list has a bound, and what is oldest goes."""
+    each list has a bound, and what is oldest goes. `heard_at` is when the last record about them arrived, by the broker's clock:
+    messages may be years older than their arrival. `cleared`: nothing stands of them any more, as of this record."""
 
     turns: list[Turn] = []
     done: list[Done] = []
     told: list[Told] = []
     standing: list[Standing] = []
-    first_at: Moment = 0
+    cleared: bool = False
+    heard_at: Moment = 0
 
 
 class Journey(Struct):

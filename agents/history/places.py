@@ -118,7 +118,8 @@ class Changes:
             if key in self._rules.switched_off or expires(customer, self._rules) <= now:
                 found.append((key, None, 0))
             else:
-                customer.standing = standings(customer, self._rules)
+                before, customer.standing = customer.standing, standings(customer, self._rules)
+                customer.cleared = bool(before) and not customer.standing
                 found.append((key, encode_customer(customer), next_due(customer, self._rules)))
         return found
 

@@ -87,6 +87,11 @@ def add_action(customer: Customer, action: Action, arrived: int) -> None:
     del customer.done[:-MOST_DONE]
 
 
+def hear(customer: Customer, arrived: int) -> None:
+    """Notes that a record about this customer arrived (ms, the broker's clock)."""
+    customer.heard_at = max(customer.heard_at, arrived)
+
+
 def tell(customer: Customer, key: str, at: int) -> bool:
     """Notes that something is said now; False where it was said before."""
     if any(one.key == key for one in customer.told):
@@ -98,7 +103,7 @@ def tell(customer: Customer, key: str, at: int) -> bool:
 
 
 def last_at(customer: Customer) -> int:
-    """When this customer, or somebody for them, was last heard of; 0 for never."""
+    """When this customer last wrote, or somebody did something for them (ms), as they say; 0 for never."""
     return max([0, *(turn.at for turn in customer.turns), *(one.at for one in customer.done)])
 
 
@@ -113,7 +118,6 @@ def _turn(customer: Customer, identity: str, at: int, conversation: str) -> Turn
 
 
 def _kept(customer: Customer, turn: Turn) -> Turn | None:
-    customer.first_at = min(customer.first_at or turn.at, turn.at)
     customer.turns.sort(key=lambda one: (one.at, one.id))
     older = customer.turns[:-MOST_TURNS]
     # A danger is not forgotten because much was said since: it is one until a person resolves it.

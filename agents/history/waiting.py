@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from agents.history.clock import DAY_MS, due
 from agents.history.conversation import Conversation
-from agents.history.state import last_at
 from agents.scoring.policy_history import History
 from schemas.base import Priority
 from schemas.history import Customer, Turn
@@ -39,7 +38,7 @@ def next_due(customer: Customer, rules: History) -> int:
 
 def expires(customer: Customer, rules: History) -> int:
     """From when on (ms) nothing is kept of this customer."""
-    return last_at(customer) + rules.keep_days * DAY_MS
+    return customer.heard_at + rules.keep_days * DAY_MS
 
 
 def dues(customer: Customer, rules: History) -> Iterator[Due]:

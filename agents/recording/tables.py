@@ -189,7 +189,10 @@ def _handoff(value: bytes | None, arrived: int) -> tuple[bytes, int]:
 
 def _customer(key: bytes | None, value: bytes | None) -> bytes | None:
     """How things stand with a customer; None where there is nothing to say."""
-    if not value or b'"standing"' not in value:
+    name = (key or b"").decode("utf-8", "replace")
+    if not value or b'"cleared":true' in value:
+        return orjson.dumps({"customer_id": name, "standing": []})  # the last row counts: what stood before must not
+    if b'"standing"' not in value:
         return None
     standing = [
         {
@@ -207,7 +210,7 @@ def _customer(key: bytes | None, value: bytes | None) -> bytes | None:
         }
         for one in read(value, Customer).standing
     ]
-    return orjson.dumps({"customer_id": (key or b"").decode("utf-8", "replace"), "standing": standing})
+    return orjson.dumps({"customer_id": name, "standing": standing})
 
 
 def _dead_letter(value: bytes | None, arrived: int) -> tuple[bytes, int]:

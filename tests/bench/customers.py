@@ -16,7 +16,7 @@ import click
 import orjson
 
 from agents.history.places import Changes, Place
-from agents.history.state import add_message
+from agents.history.state import add_message, hear
 from agents.history.store import Store, own_folder
 from agents.recall import restore
 from agents.scoring.policy_history import History
@@ -56,7 +56,7 @@ def made(number: int, rng: random.Random, now: int) -> bytes:
         else:
             turn["role"] = "agent"
         turns.append(turn)
-    return orjson.dumps({"turns": sorted(turns, key=lambda one: one["at"]), "first_at": now - 10**9})
+    return orjson.dumps({"turns": sorted(turns, key=lambda one: one["at"]), "heard_at": now})
 
 
 async def fill(settings: Settings, customers: int, now: int) -> None:
@@ -123,7 +123,9 @@ def _write(places: dict[int, Place], numbers: list[int], now: int) -> float:
         place, key = places[number % PARTITIONS], f"c{number}"
         changes = Changes(place, rules)
         message = Message(id=f"n{offset}", customer_id=key, text="", conversation_id=f"n{offset % 3}", sent_at=at)
-        add_message(changes.of(key), message, offset, asks=True)
+        customer = changes.of(key)
+        hear(customer, now)
+        add_message(customer, message, offset, asks=True)
         changes.commit(changes.records(now))
     return (time.process_time() - begun) / len(numbers) * 1e6
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 from typing import Any, NamedTuple
 
-WORKERS = ("triage-1", "triage-2", "learn", "record")
+WORKERS = ("triage-1", "triage-2", "learn", "record", "follow-1", "follow-2")
 ANYWHERE = (
     "kill",
     "kill_triage",
+    "kill_follow",
     "kill_several",
     "freeze_short",
     "freeze_long",
@@ -110,6 +111,8 @@ class Nemesis:
                 what = {"workers": [rng.choice(WORKERS)]}
             case "kill_triage":
                 what = {"workers": [rng.choice(WORKERS[:2])]}
+            case "kill_follow":
+                what = {"workers": [rng.choice(WORKERS[4:])]}
             case "kill_several":
                 what = {"workers": sorted(rng.sample(WORKERS, rng.randint(2, 4)))}
             case "freeze_short":
@@ -123,7 +126,7 @@ class Nemesis:
             case "zombie_recorder":
                 what = {"workers": ["record"], "seconds": rng.uniform(*long)}
             case "rolling_restart":
-                order = rng.sample(WORKERS, 4)
+                order = rng.sample(WORKERS, len(WORKERS))
                 what = {"workers": order[:2] if self._short else order}
             case "broker_kill_and_stop":
                 what = {"workers": [rng.choice(WORKERS)]}

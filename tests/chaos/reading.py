@@ -22,10 +22,12 @@ BY_CUSTOMER = (
     "priority.p2",
     "review",
     "actions",
+    "customers",
+    "handoffs",
     "dead-letters",
 )
 SINGLE = ("feedback", "lessons", "model-updates", "health")
-RECORDED = ("messages", "decisions", "feedback", "actions", "dead-letters", "health")
+RECORDED = ("messages", "decisions", "feedback", "actions", "customers", "handoffs", "dead-letters", "health")
 
 
 class NotReached(Exception):

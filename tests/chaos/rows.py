@@ -20,6 +20,7 @@ TABLES = {
     "decisions": ("decisions", "id"),
     "feedback": ("feedback", "id"),
     "actions": ("actions", "id"),
+    "handoffs": ("handoffs", "id"),
     "dead-letters": ("dead_letters", "sha256"),
     "health": ("health", "code"),
 }

@@ -93,6 +93,7 @@ class Script:
         identity = f"s{self.session}-m{number}"
         text, language = self._texts[(number * 7 + self.session * 1009) % len(self._texts)]
         fields: dict[str, Any] = {"id": identity, "customer_id": customer, "text": text, "channel": "chat"}
+        fields["conversation_id"] = f"{customer}-{number // 2_000}-{number % 3}"
         if language is not None:
             fields["language"] = language
         draw = rng.random()
@@ -217,7 +218,7 @@ class Script:
             "id": f"s{self.session}-a{number}",
             "customer_id": customer,
             "message_id": f"s{self.session}-m{number}",
-            "kind": rng.choice(("taken", "released", "resolved")),
+            "kind": rng.choice(("taken", "released", "resolved", "reopened")),
             "by": f"r{rng.randint(1, 5)}",
             "at": "2026-01-31T12:00:00Z",
         }

@@ -98,8 +98,8 @@ class Session:
                 raise NotReady(f"no decision within {DRAIN_SECONDS:g} s: {workers[0].tail()}")
             await asyncio.sleep(0.05)
         first = min(times[0] for times in self.accounts.moments.values()) - begun
-        for name in ("learn", "record"):
-            await self.stack.worker(name, name, clock=True).start()
+        for name in ("learn", "record", "follow-1", "follow-2"):
+            await self.stack.worker(name, name.partition("-")[0], clock=name != "follow-1").start()
         for worker in self.stack.workers.values():
             await worker.until_ready()
         return None if at_birth else round(first, 2)
@@ -171,7 +171,7 @@ class Session:
                 worker.signal(signal.SIGUSR1)
         groups = {
             role: sorted((await committed(self._kafka.address, self.prefix + role, self.prefix)).items())
-            for role in ("triage", "learn")
+            for role in ("triage", "learn", "follow")
         }
         topic, places = self.prefix + "decisions", self.accounts.undecided()[:20]
         seen = await asyncio.to_thread(opinion.of_places, self._kafka.address, topic, places) if places else []

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from typing import Any, NamedTuple
 
+from tests.chaos.followed import Followed
 from tests.chaos.learned import Learned
 from tests.chaos.load import Entry, Ledger
 
@@ -61,6 +62,7 @@ class Accounts:
         self.statuses: Counter[str] = Counter()
         self.repeated_letters = 0
         self.learned = Learned(self._fail)
+        self.followed = Followed(self._fail)
         self.recent: list[dict[str, Any]] = []
 
     # --- records, as they come
@@ -78,6 +80,11 @@ class Accounts:
                 self.learned.lesson(record.offset, json.loads(record.value))
             case "model-updates":
                 self.learned.update(record.offset, json.loads(record.value))
+            case "customers":
+                self.followed.customer(record)
+            case "handoffs":
+                self._row(name, record, json.loads(record.value)["id"])
+                self.followed.handoff(record)
             case "health":
                 self._row(name, record, json.loads(record.value)["code"])
             case _:
@@ -105,6 +112,11 @@ class Accounts:
             self._row(name, record, entry.identity)
         if name == "messages":
             self._inputs[record.partition, record.offset] = entry
+            if readable:
+                self.followed.message(record)
+        elif name == "actions":
+            if readable:
+                self.followed.action(record)
         elif name == "feedback":
             self.learned.feedback(record.offset, entry.expect, json.loads(record.value) if readable else None)
 
@@ -115,6 +127,10 @@ class Accounts:
         where = f"decisions/{record.partition} offset {record.offset}"
         if source["topic"] != self._prefix + "messages" or source["partition"] != record.partition:
             self._fail("decision_source", where, str(source))
+        self.followed.decision(decision)
+        if decision["decided_by"] == "history":
+            self._judge(decision)
+            return
         if decision["feedback_id"] is not None:
             self.learned.decision(record.offset, decision)
             return
@@ -136,12 +152,19 @@ class Accounts:
         for topic in rings_on(decision):
             self._must_ring.add((topic, decision["id"]))
             self._differs[decision["id"]] = hashlib.sha1(json.dumps(decision).encode()).hexdigest()
+        self._judge(decision)
+
+    def _judge(self, decision: dict[str, Any]) -> None:
+        """A person may judge it."""
         self.recent.append(decision)
         del self.recent[:-50]
 
     def _alert(self, name: str, record: Any) -> None:
         alert = json.loads(record.value)
         decision = alert["decision"]
+        if dict(record.headers)["ce_source"] == b"tocsin/follow":
+            self.followed.alert(name, decision, alert["change"])
+            return
         if alert["change"] != "new":
             self.learned.alert(name, decision["feedback_id"], decision["id"], alert["change"])
             return
@@ -163,13 +186,13 @@ class Accounts:
 
     def waiting(self) -> int:
         """How many acknowledged records have not become yet what they must become."""
-        return len(self._unread()) + len(self._open()) + len(self.learned.waiting())
+        return len(self._unread()) + len(self._open()) + len(self.learned.waiting()) + len(self.followed.waiting())
 
     def awaited(self, most: int = 10) -> list[str]:
         """Some of them."""
         places = [f"{entry.topic}/{entry.partition} offset {entry.offset} unread" for entry in self._unread()]
         places += [f"messages/{place[0]} offset {place[1]} {expect}" for expect, place, _ in self._open()]
-        return (places + self.learned.waiting())[:most]
+        return (places + self.learned.waiting() + self.followed.waiting())[:most]
 
     def undecided(self) -> list[Place]:
         """Partition and offset of the messages that should have a decision and have none."""
@@ -183,6 +206,7 @@ class Accounts:
             "messages": len(self._inputs),
             "alerts": sum(self._rung.values()),
             "lessons": self.learned.lessons,
+            "raised": self.followed.raised,
         }
 
     def _unread(self) -> list[Entry]:
@@ -216,6 +240,7 @@ class Accounts:
             if (topic, identity) not in self._must_ring:
                 self._fail("alert_without_decision", f"{topic} decision {identity}")
         self.learned.account()
+        self.followed.account()
         fresh = [failure for at, failure in self._failures.items() if at not in self._told]
         self._told.update(self._failures)
         return fresh

@@ -20,9 +20,9 @@ from agents.history.conversation import Conversation
 from agents.history.places import Place
 from agents.history.rules import rise, takeovers
 from agents.history.standing import standings
-from agents.history.state import MOST_DANGERS, MOST_TURNS, add_action, add_decision, add_message, tell
+from agents.history.state import MOST_DANGERS, MOST_TURNS, add_action, add_decision, add_message, hear, tell
 from agents.history.store import Store
-from agents.history.waiting import dues, expected_by, next_due
+from agents.history.waiting import dues, expected_by, expires, next_due
 from agents.scoring.policy_history import History, Hours
 from schemas.base import Invalid, milliseconds, timestamp
 from schemas.decision import Decision, Labelled, Reason, Sentiment, Source
@@ -68,6 +68,7 @@ def acted(number: int, kind: str, message: int, minute: int, **more: object) -> 
 
 def kept(messages: list[Message], decisions: list[Decision], actions: Sequence[Action] = ()) -> Customer:
     customer = Customer()
+    hear(customer, BEGUN)
     for offset, one in enumerate(messages):
         add_message(customer, one, offset, asks=one.text.endswith("?"))
     for offset, each in enumerate(decisions):
@@ -195,6 +196,13 @@ def test_what_is_due_is_told_once_and_put_off_by_a_snooze() -> None:
     assert tell(customer, one.key, one.at)
     assert not tell(customer, one.key, one.at)
     assert not list(dues(customer, rules))
+
+
+def test_a_customer_is_dropped_so_long_after_the_last_record_arrived_however_old_the_messages_are() -> None:
+    customer = kept([written(1, sent_at="2017-10-31T22:10:47.000Z")], [])
+    hear(customer, BEGUN + MINUTE)
+    hear(customer, BEGUN)
+    assert expires(customer, History(keep_days=30)) == BEGUN + MINUTE + 30 * 24 * 60 * MINUTE
 
 
 def test_a_danger_that_nobody_takes_asks_one_contact_after_the_other() -> None:

@@ -236,4 +236,5 @@ def test_a_customer_has_a_row_only_where_there_is_something_to_say() -> None:
     event = {"kind": "trouble", "at": NOW / 1000, "message_id": "m1", "weight": 0.5}
     assert found["standing"] == [{"kind": "at_risk", "score": 6.5, "events": [event]}]
     assert row("customers", {"turns": []}) is None
-    assert row("customers", None) is None
+    for silent in (None, {"turns": [], "cleared": True}):  # the last row counts
+        assert fields("customers", silent)["standing"] == []
