@@ -1,7 +1,7 @@
 """Workers that break one rule each, so that the verifier can show that it notices.
 
-`python -m tests.chaos.broken worker triage` commits offsets outside the transaction of their outputs, before it on even
-partitions (what dies between is lost) and behind it on odd ones (what dies between comes twice).
+`python -m tests.chaos.broken worker triage` (or `follow`) commits offsets outside the transaction of their outputs, before it
+on even partitions (what dies between is lost) and behind it on odd ones (what dies between comes twice).
 `python -m tests.chaos.broken worker record` inserts without the range protocol: no range in the group's metadata, and
 another token for each try. Owns: these two defects. Must never: be run outside the controls.
 """
@@ -18,6 +18,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from agents.cli import main
+from agents.follow import Follow
 from agents.recording.recorder import Recorder
 from agents.recording.sink import Sink
 from agents.triage import Triage
@@ -26,16 +27,20 @@ WINDOW_SECONDS = 0.3
 """Between the two halves of what must be one: a sound worker has no such moment, this one is found in it."""
 
 
-def commit_outside() -> None:
-    """Triage commits its offsets by itself."""
-    whole = Triage.__init__
+def commit_outside(role: type[Triage] | type[Follow]) -> None:
+    """A role commits its offsets by itself."""
+    whole = role.__init__
 
     def init(self: Any, *arguments: Any, **named: Any) -> None:
         whole(self, *arguments, **named)
         transaction = self._transactions.transaction
 
         @asynccontextmanager
-        async def torn(tp: TopicPartition, next_offset: int) -> AsyncIterator[Any]:
+        async def torn(tp: TopicPartition, next_offset: int | None) -> AsyncIterator[Any]:
+            if next_offset is None:  # follow's clock: nothing to commit
+                async with transaction(tp, None) as producer:
+                    yield producer
+                return
             before = tp.partition % 2 == 0
             if before:
                 await self.app.consumer.commit_offset(tp, next_offset)
@@ -48,7 +53,7 @@ def commit_outside() -> None:
 
         self._transactions.transaction = torn
 
-    Triage.__init__ = init  # type: ignore[method-assign]  # the defect is the point
+    role.__init__ = init  # type: ignore[method-assign]  # the defect is the point
 
 
 def insert_unranged() -> None:
@@ -67,5 +72,9 @@ def insert_unranged() -> None:
 
 
 if __name__ == "__main__":
-    {"triage": commit_outside, "record": insert_unranged}[sys.argv[2]]()
+    {
+        "triage": lambda: commit_outside(Triage),
+        "follow": lambda: commit_outside(Follow),
+        "record": insert_unranged,
+    }[sys.argv[2]]()
     main()

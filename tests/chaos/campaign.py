@@ -22,13 +22,18 @@ from tests.chaos.stack import Kafka
 from tests.chaos.verifier import Failure
 from tests.chaos.worker import NotReady
 
-CONTROLS = ("none", "outside", "unranged", "faultless")
+CONTROLS = ("none", "outside", "outside_follow", "unranged", "faultless")
 CAUGHT_BY = {
     "outside": {"decided_twice", "undecided", "alert_twice", "no_dead_letter", "letter_twice"},
+    "outside_follow": {"customer_differs", "not_raised", "raised_twice", "handoff_twice", "change_twice"},
     "unranged": {"row_twice", "roll_up"},
 }
 """What a control must be caught for."""
-VARIANTS = {"outside": {"triage": "tests.chaos.broken"}, "unranged": {"record": "tests.chaos.broken"}}
+VARIANTS = {
+    "outside": {"triage": "tests.chaos.broken"},
+    "outside_follow": {"follow": "tests.chaos.broken"},
+    "unranged": {"record": "tests.chaos.broken"},
+}
 LONG_LEISURE = 10.0
 """How much longer than ClickHouse's minutes away the load goes on."""
 
@@ -134,9 +139,10 @@ class Campaign:
         """The controls' faults are those that find what they break."""
         if self._control == "faultless":
             return []
-        if self._control == "outside":
-            kills = [{"workers": [f"triage-{1 + place % 2}"]} for place in range(4)]
-            return [Fault(0.1 + 0.2 * place, "kill_triage", what) for place, what in enumerate(kills)]
+        if self._control.startswith("outside"):
+            role = "follow" if self._control == "outside_follow" else "triage"
+            kills = [{"workers": [f"{role}-{1 + place % 2}"]} for place in range(4)]
+            return [Fault(0.1 + 0.2 * place, f"kill_{role}", what) for place, what in enumerate(kills)]
         if self._control == "unranged":
             kill = Fault(0.6, "kill", {"workers": ["record"]})
             # The client sends an insert once more by itself, under its token; only what is lost twice in a row tells. So

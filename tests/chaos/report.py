@@ -23,8 +23,26 @@ from tests.chaos.session import PARTITIONS, START_SECONDS
 from tests.chaos.timing import RECOVERY_SECONDS
 from tests.chaos.worker import STOP_SECONDS
 
-MISSING = ("undecided", "no_dead_letter", "acknowledged_and_gone", "no_alert", "not_learned", "row_missing")
-TWICE = ("decided_twice", "letter_twice", "alert_twice", "learned_twice", "row_twice", "human_decisions")
+MISSING = (
+    "undecided",
+    "no_dead_letter",
+    "acknowledged_and_gone",
+    "no_alert",
+    "not_learned",
+    "not_raised",
+    "row_missing",
+)
+TWICE = (
+    "decided_twice",
+    "letter_twice",
+    "alert_twice",
+    "learned_twice",
+    "raised_twice",
+    "handoff_twice",
+    "change_twice",
+    "row_twice",
+    "human_decisions",
+)
 KEPT_FAILURES = 50
 """Failures of one round that the JSON lists; the counts are of all."""
 

@@ -174,8 +174,9 @@ class Script:
             return Planned("feedback", 0, b"again", dumped(earlier), "known", earlier["id"], earlier)
         if draw < 0.08 and earlier is not None:
             taken = {"kind": "retract", "retracts": earlier["id"]}
-            kept = {name: fields[name] for name in ("id", "customer_id", "reviewer")}
-            return self._made("feedback", "r", {**kept, **taken, "message_id": earlier["message_id"]}, "lesson")
+            about = {name: earlier[name] for name in ("message_id", "customer_id", "conversation_id")}
+            own = {name: fields[name] for name in ("id", "reviewer")}
+            return self._made("feedback", "r", {**own, **about, **taken}, "lesson")
         if draw < 0.20:
             return self._broken_feedback(rng, fields)
         if draw < 0.55:

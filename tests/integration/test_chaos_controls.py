@@ -1,4 +1,4 @@
-"""The chaos harness notices what it is for: each loss, each double, each disorder; and two workers that break a rule."""
+"""The chaos harness notices what it is for: each loss, each double, each disorder; and workers that break a rule."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from tests.chaos.timing import recovery
 from tests.chaos.verifier import Accounts
 
 PREFIX = "p."
+ARRIVED = 1_772_442_000_000
+SENT = "2026-03-02T09:00:00.000Z"
 
 
 @dataclass
@@ -47,6 +49,12 @@ def decision(offset: int, **changes: Any) -> dict[str, Any]:
         "decided_by": "model",
         "source": {"topic": PREFIX + "messages", "partition": 0, "offset": offset},
         "feedback_id": None,
+        "conversation_id": "t",
+        "revision": 0,
+        "sent_at": SENT,
+        "supersedes": None,
+        "automation_allowed": False,
+        "reasons": [],
         **changes,
     }
 
@@ -58,15 +66,19 @@ class World:
         self.ledger = Ledger()
         self.accounts = Accounts(PREFIX, self.ledger)
         for number, expect in enumerate(("decided", "decided", "dead:not_json", "passed")):
-            self.sent("messages", number, expect, b"{")
+            fields = {"id": f"m{number}", "customer_id": "c", "conversation_id": "t", "sent_at": SENT}
+            self.sent("messages", number, expect, b"{" if expect.startswith("dead") else json.dumps(fields).encode())
 
     def sent(self, topic: str, number: int, expect: str, value: bytes) -> None:
         entry = Entry(topic, number, 0, expect, f"m{number}", 0.0, offset=number)
         self.ledger.entries[topic, number] = entry
-        self.accounts.take(topic, Record(number, value, headers=[("n", str(number).encode())]))
+        self.accounts.take(topic, Record(number, value, timestamp=ARRIVED, headers=[("n", str(number).encode())]))
 
     def take(self, topic: str, offset: int, value: Any) -> None:
-        self.accounts.take(topic, Record(offset, json.dumps(value).encode()))
+        source = b"tocsin/follow" if value.get("change", "new") != "new" else b"tocsin/triage"
+        self.accounts.take(
+            topic, Record(offset, json.dumps(value).encode(), timestamp=ARRIVED, headers=[("ce_source", source)])
+        )
 
     def decide(self, *decisions: dict[str, Any]) -> World:
         for offset, one in enumerate(decisions):
@@ -84,8 +96,25 @@ class World:
             self.take(topic, offset, {"decision": one, "change": "new", "late": False})
         return self
 
-    def found(self) -> set[str]:
-        return {failure.check for failure in self.accounts.account()}
+    def keep(self, *names: str, **decisions: dict[str, Any]) -> World:
+        """Follow keeps these messages of the customer, each with a decision."""
+        turns = [{"id": name, "at": ARRIVED, "conversation": "t"} for name in names]
+        for turn in turns:
+            if (one := decisions.get(str(turn["id"]))) is not None:
+                rang = {} if one["priority"] == "p3" else {"rang": one["priority"]}
+                turn["decision"] = {"id": one["id"], "priority": one["priority"], **rang}
+        self.take("customers", len(names), {"turns": turns})
+        return self
+
+    def change(self, one: dict[str, Any], *topics: str) -> World:
+        """Follow rings of a decision that it raised."""
+        for offset, topic in enumerate(topics):
+            self.take(topic, 10 + offset, {"decision": one, "change": "raised", "late": False})
+        return self
+
+    def found(self, *, followed: bool = False) -> set[str]:
+        """The checks that fail; those of what is kept of customers only where they are asked for."""
+        return {failure.check for failure in self.accounts.account()} - (set() if followed else {"customer_differs"})
 
 
 ZERO, ONE = decision(0), decision(1)
@@ -118,6 +147,59 @@ def test_the_verifier_says_what_is_wrong_with_messages(story: str) -> None:
     tell, checks = STORIES[story]
     tell(world)
     assert world.found() == checks
+
+
+DANGER = decision(0, priority="p0")
+RAISED = decision(
+    1,
+    id="r1",
+    priority="p0",
+    decided_by="history",
+    supersedes="d1",
+    reasons=[{"history": "danger_open"}, {"floor": None}],
+)
+BOTH = {"m0": DANGER, "m1": RAISED}
+
+
+def following(world: World, *raised: dict[str, Any]) -> World:
+    """A danger, a second message, and what follow makes of it; all rings, the agent's turn is kept too."""
+    return world.decide(DANGER, ONE, *raised).letter().ring(DANGER, "priority.p0")
+
+
+FOLLOWING: dict[str, tuple[Callable[[World], World], set[str]]] = {
+    "nothing wrong": (
+        lambda w: following(w, RAISED).keep("m0", "m1", "m3", **BOTH).change(RAISED, "priority.p0"),
+        set(),
+    ),
+    "a turn is missing": (
+        lambda w: following(w, RAISED).keep("m0", "m1", **BOTH).change(RAISED, "priority.p0"),
+        {"customer_differs"},
+    ),
+    "another decision is in force": (
+        lambda w: following(w, RAISED).keep("m0", "m1", "m3", m0=DANGER, m1=ONE).change(RAISED, "priority.p0"),
+        {"customer_differs"},
+    ),
+    "nobody raised it": (lambda w: following(w).keep("m0", "m1", "m3", m0=DANGER, m1=ONE), {"not_raised"}),
+    "it rose twice": (
+        lambda w: (
+            following(w, RAISED, RAISED).keep("m0", "m1", "m3", **BOTH).change(RAISED, "priority.p0", "priority.p0")
+        ),
+        {"raised_twice", "change_twice"},
+    ),
+    "it fell": (
+        lambda w: following(w, {**RAISED, "priority": "p3"}).keep("m0", "m1", "m3", m0=DANGER, m1={**ONE, "id": "r1"}),
+        {"raised_wrongly"},
+    ),
+    "it rang nowhere": (lambda w: following(w, RAISED).keep("m0", "m1", "m3", **BOTH), {"raised_alerts"}),
+}
+
+
+@pytest.mark.parametrize("story", FOLLOWING)
+def test_the_verifier_says_what_is_wrong_with_what_follow_does(story: str) -> None:
+    world = World()
+    tell, checks = FOLLOWING[story]
+    tell(world)
+    assert world.found(followed=True) == checks
 
 
 def test_what_kafka_acknowledged_and_nobody_can_read_is_missing() -> None:
@@ -154,7 +236,9 @@ def test_the_verifier_says_what_is_wrong_with_lessons(
 
 def _held(offsets: list[int], rolled: int) -> dict[str, Any]:
     pairs = [[offset, zlib.crc32(f"d{offset}".encode())] for offset in offsets]
-    nothing: dict[str, Any] = {topic: [] for topic in ("messages", "feedback", "actions", "dead-letters", "health")}
+    nothing: dict[str, Any] = {
+        topic: [] for topic in ("messages", "feedback", "actions", "handoffs", "dead-letters", "health")
+    }
     tables: dict[str, Any] = {
         name: [] for name in ("worker_metrics", "model_quality", "raw_worker_metrics", "raw_model_quality")
     }
@@ -230,7 +314,7 @@ def test_the_picture_is_xml_and_shows_every_point() -> None:
 
 @pytest.mark.integration
 @pytest.mark.timeout(420)
-@pytest.mark.parametrize("control", ["outside", "unranged"])
+@pytest.mark.parametrize("control", ["outside", "outside_follow", "unranged"])
 def test_a_worker_that_breaks_the_rule_is_caught(control: str, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "tests.chaos", "--control", control, "--out", str(tmp_path)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False)
