@@ -36,7 +36,14 @@ def alert(decision: Decision, message: Message, policy: Policy, now_ms: int, cha
         change=change,
         group=blake2b(f"{decision.customer_id}\0{decision.conversation_id}".encode(), digest_size=8).hexdigest(),
         late=limit is not None and age > limit,
-        expected_by=timestamp(expected_by(milliseconds(decision.sent_at), decision.priority, policy.history)),
+        expected_by=timestamp(
+            expected_by(
+                milliseconds(decision.sent_at),
+                decision.priority,
+                policy.history,
+                public=message.visibility == "public",
+            )
+        ),
     )
 
 

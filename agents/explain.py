@@ -31,7 +31,7 @@ from streams.settings import Settings
 
 UNSTABLE = ("id", "source", "supersedes", "received_at", "decided_at")
 """Fields that the guarantee excepts; `sent_at` too, where it was absent or corrected."""
-COMPUTED = ("model", "floor")
+COMPUTED = ("model", "rule")
 """Who decided what can be computed from a message alone."""
 AT_ONCE = 500
 """Messages asked of ClickHouse in one query."""

@@ -22,6 +22,7 @@ from agents.history.asking import expects_answer
 from agents.history.clock import DAY_MS
 from agents.history.conversation import Conversation
 from agents.history.joining import joined_hits, text_of, turns_before
+from agents.history.likeness import says_again
 from agents.history.places import Changes, Place
 from agents.history.rules import Rise, rise, takeovers
 from agents.history.state import add_action, add_decision, add_message, hear, tell
@@ -51,6 +52,10 @@ CHUNK_RECORDS = 500
 TICK_SECONDS = 0.5
 MOST_DUE = 200
 """Customers looked at in one transaction of the clock."""
+MOST_EARLIER = 10
+"""Turns that a turn is compared with, to see whether it says the same again."""
+RINGING = ("breach_near", "not_taken")
+"""What the clock rings for; the rest is noted."""
 BEHIND_SECONDS = 5.0
 """How long a decision waits for its message to be read; triage read it, so it is there."""
 HIGHER: dict[Priority, Priority] = {"p3": "p2", "p2": "p1", "p1": "p1", "p0": "p0"}
@@ -172,7 +177,7 @@ class Follow(GroupRole):
                     if kind == "messages":
                         self._message(record, place, changes)
                     else:
-                        self._action(record, changes)
+                        self._action(record, changes, saying)
                 except Invalid:
                     continue  # triage and record make its dead letter
             await self._write(place, changes, outputs, chunk.tp, chunk.next_offset)
@@ -221,12 +226,16 @@ class Follow(GroupRole):
         if message.author_role == "customer":
             place.remember(message)
 
-    def _action(self, record: Record, changes: Changes) -> None:
+    def _action(self, record: Record, changes: Changes, saying: Saying) -> None:
         action = read(record.value, Action)
-        if action.customer_id not in self.policy.history.switched_off:
-            customer = changes.of(action.customer_id)
-            add_action(customer, action, record.timestamp)
-            hear(customer, record.timestamp)
+        if action.customer_id in self.policy.history.switched_off:
+            return
+        customer = changes.of(action.customer_id)
+        fresh = add_action(customer, action, record.timestamp)
+        hear(customer, record.timestamp)
+        turn = next((turn for turn in customer.turns if turn.id == action.message_id), None)
+        if fresh and action.kind == "rated" and action.rating is not None and turn is not None:
+            saying.outcome(action, Conversation(customer, turn.conversation))
 
     async def _decision(
         self, record: Record, decision: Decision, place: Place, changes: Changes, saying: Saying
@@ -249,6 +258,7 @@ class Follow(GroupRole):
         texts = await self._texts(conversation, joined, place) if len(joined) > 1 else {}
         assert self._matcher is not None
         hits = joined_hits(self._matcher, joined, texts, decision.language if decision.status == "scored" else None)
+        turn.repeats = self._said_before(conversation, turn, place)
         higher = rise(conversation, customer, decision, before, hits, joined, rules)
         if higher is not None:
             decision = saying.raised(decision, higher, await self._written(turn, place), customer, trace)
@@ -257,9 +267,19 @@ class Follow(GroupRole):
             if higher.history == "again":
                 tell(customer, f"again:{decision.message_id}", turn.at)
         now = time.time_ns() // 1_000_000
-        for one in takeovers(conversation, decision, rules):
+        message = place.message(turn.id)
+        for one in takeovers(conversation, decision, message.attributes if message is not None else {}, rules):
             if tell(customer, one.key, now):
                 saying.hand_off(one.trigger, decision, decision.route, conversation, trace)
+
+    def _said_before(self, conversation: Conversation, turn: Turn, place: Place) -> str | None:
+        """The earlier turn that says the same, of those that are still in memory."""
+        message = place.message(turn.id)
+        if message is None:
+            return turn.repeats
+        before = [one for one in conversation.customers if one.id != turn.id and one.at <= turn.at][-MOST_EARLIER:]
+        known = [(one.id, place.message(one.id)) for one in before]
+        return says_again(message.text, {identity: one.text for identity, one in known if one is not None})
 
     async def _texts(self, conversation: Conversation, ids: list[str], place: Place) -> dict[str, str]:
         """What floors read of some turns."""
@@ -292,7 +312,7 @@ class Follow(GroupRole):
             for key in keys:
                 customer = changes.of(key)
                 for one in [one for one in dues(customer, self.policy.history) if one.at <= now]:
-                    if tell(customer, one.key, now) and now - one.at < DAY_MS:
+                    if tell(customer, one.key, now) and one.kind in RINGING and now - one.at < DAY_MS:
                         await self._say(one, customer, place, saying)
             if generation != self.app.consumer.generation:
                 return

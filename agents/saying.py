@@ -13,12 +13,15 @@ import msgspec
 from agents import alerts
 from agents.history.conversation import Conversation
 from agents.history.rules import Rise
+from agents.history.satisfaction import satisfaction
 from agents.history.standing import standings
 from agents.scoring.policy import Policy
 from schemas.base import FLAGGED, timestamp
 from schemas.decision import Change, Decision, Reason, Why, decision_id, encode
 from schemas.history import Customer, Handoff, Judged
 from schemas.message import Message
+from schemas.operations import Health
+from schemas.people import Action
 from streams import metrics
 from streams.outputs import Outputs, cloud_event
 from streams.settings import Settings
@@ -123,11 +126,31 @@ class Saying:
             route=route,
             transcript=[turn.id for turn in conversation.turns],
             journey=conversation.journey,
+            spoke_last=conversation.turns[-1].role if conversation.turns else "customer",
+            bot_tries=conversation.bot_tries,
+            repeated=[turn.id for turn in conversation.repeated],
+            satisfaction=satisfaction(conversation),
             at=timestamp(_now()),
         )
         headers = cloud_event("tocsin.handoff.v1", SOURCE, handoff.id, handoff.at, trace)
         key = decision.customer_id.encode()
         self._outputs.add(self._settings.topic("handoffs"), self._number, key, encode(handoff), headers)
+
+    def outcome(self, action: Action, conversation: Conversation) -> None:
+        """What a customer said in the end, beside what was predicted; a row from which the prediction is judged."""
+        predicted = satisfaction(conversation)
+        if predicted is None:
+            return
+        at = timestamp(_now())
+        figures = {
+            "conversation_id": conversation.id,
+            "message_id": action.message_id,
+            "predicted": predicted,
+            "rating": action.rating,
+        }
+        record = Health(code="satisfaction", component="follow", severity="info", at=at, figures=figures)
+        headers = cloud_event("tocsin.health.v1", SOURCE, action.id, at)
+        self._outputs.add(self._settings.topic("health"), 0, b"follow", encode(record), headers)
 
 
 def _now() -> int:

@@ -44,11 +44,14 @@ class Turn(Struct, kw_only=True, omit_defaults=True):
     revision: Count = 0
     asks: bool = False
     public: bool = False
+    repeats: Id | None = None
+    """The earlier message of the conversation that says the same."""
     decision: Judged | None = None
 
 
 class Done(Struct, kw_only=True, omit_defaults=True):
-    """What a human did about a message (an action): `until` is a snooze's end, `undone` that it was taken back."""
+    """What a human did about a message (an action): `until` is a snooze's end, `rating` (0 to 1) the customer's word, `undoes`
+    the id of what this takes back."""
 
     id: Id
     at: Moment
@@ -56,6 +59,7 @@ class Done(Struct, kw_only=True, omit_defaults=True):
     kind: Name
     by: Id
     until: Moment | None = None
+    rating: float | None = None
     undoes: Id | None = None
 
 
@@ -90,7 +94,14 @@ class Journey(Struct):
 
 
 class Handoff(Struct, kw_only=True):
-    """A conversation that a person should take over, with why, and what they need to begin."""
+    """A conversation that a person should take over, with why, and what they need to begin.
+
+    Attributes:
+        spoke_last: whose turn was the last.
+        bot_tries: answers of a bot that did not help, since a person spoke.
+        repeated: messages in which the customer said the same again.
+        satisfaction: how likely the customer will call it good in the end (0 to 1), as it stands.
+    """
 
     id: Id
     customer_id: Id
@@ -103,6 +114,10 @@ class Handoff(Struct, kw_only=True):
     route: Name
     transcript: list[Id]
     journey: Journey | None = None
+    spoke_last: Role = "customer"
+    bot_tries: Count = 0
+    repeated: list[Id] = []
+    satisfaction: float | None = None
     at: Timestamp
     drill: bool = False
 

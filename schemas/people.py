@@ -78,16 +78,21 @@ class Feedback(Struct, kw_only=True):
 
 
 class Action(Struct, kw_only=True):
-    """What a human does about a message: takes it, resolves it, hands it back."""
+    """What a human does about a message: takes it, resolves it, hands it back.
+
+    `answered`: somebody who is no agent has answered it (a community's member; the tool that knows of threads says so).
+    `rated`: the customer's own word on how it went, `rating` from 0 (bad) to 1 (good).
+    """
 
     id: Id
     customer_id: Id
     message_id: Id
-    kind: Literal["taken", "released", "resolved", "reopened", "snoozed"]
+    kind: Literal["taken", "released", "resolved", "reopened", "snoozed", "answered", "rated"]
     by: Id
     at: Timestamp
     decision_id: Id | None = None
     until: Timestamp | None = None
+    rating: Annotated[float, Meta(ge=0, le=1)] | None = None
     undoes: Id | None = None
 
 

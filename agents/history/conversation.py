@@ -9,6 +9,8 @@ from schemas.base import FLAGGED
 from schemas.history import Customer, Done, Journey, Turn
 
 HUMANS = ("agent", "moderator")
+TROUBLED = -0.3
+"""Sentiment at or below which a message is trouble."""
 
 
 class Conversation:
@@ -69,17 +71,15 @@ class Conversation:
     @property
     def customers(self) -> list[Turn]:
         """What the customer wrote, without what they deleted."""
-        return [
-            turn
-            for turn in self.turns
-            if turn.role == "customer" and not (turn.decision and turn.decision.status == "deleted")
-        ]
+        return _own(self.turns)
 
     @property
     def waiting(self) -> Turn | None:
         """The first turn of the customer that expects an answer and has none: neither from a person nor by being resolved. A
-        bot's answer is none."""
-        answered = max([self.resolved_at, *(turn.at for turn in self.turns if turn.role in HUMANS)])
+        bot's answer is none; a member's is one, where somebody says that it is (the action `answered`)."""
+        answered = max(
+            [self.resolved_at, self._last("answered"), *(turn.at for turn in self.turns if turn.role in HUMANS)]
+        )
         for turn in self.customers:
             flagged = turn.decision is not None and turn.decision.priority in FLAGGED
             if turn.at > answered and (turn.asks or flagged):
@@ -101,17 +101,43 @@ class Conversation:
         return tries
 
     @property
-    def journey(self) -> Journey | None:
-        """Sentiment over the customer's turns; None below two that have one. The slope is that of least squares."""
-        scores = [
+    def repeated(self) -> list[Turn]:
+        """The customer's turns that said again what an earlier one had said, since a person resolved it."""
+        return [turn for turn in self.customers if turn.repeats is not None and turn.at > self.resolved_at]
+
+    @property
+    def sentiments(self) -> list[float]:
+        """Of the customer's turns that have one."""
+        return [
             turn.decision.sentiment for turn in self.customers if turn.decision and turn.decision.sentiment is not None
         ]
+
+    @property
+    def journey(self) -> Journey | None:
+        """Sentiment over the customer's turns; None below two that have one. The slope is that of least squares."""
+        scores = self.sentiments
         if len(scores) < 2:
             return None
         middle, mean = (len(scores) - 1) / 2, sum(scores) / len(scores)
         above = sum((place - middle) * (score - mean) for place, score in enumerate(scores))
         slope = above / sum((place - middle) ** 2 for place in range(len(scores)))
         return Journey(scores[0], min(scores), scores[-1], round(slope, 4), len(scores))
+
+
+def own_turns(customer: Customer) -> list[Turn]:
+    """What a customer wrote, in all conversations, without what they deleted."""
+    return _own(customer.turns)
+
+
+def _own(turns: list[Turn]) -> list[Turn]:
+    return [
+        turn for turn in turns if turn.role == "customer" and not (turn.decision and turn.decision.status == "deleted")
+    ]
+
+
+def troubled(turn: Turn) -> bool:
+    """Whether a turn tells of trouble."""
+    return turn.decision is not None and (turn.decision.sentiment or 0.0) <= TROUBLED
 
 
 def _unhappy(turn: Turn) -> bool:

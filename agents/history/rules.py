@@ -6,15 +6,15 @@ clock, a topic or a text; the floors that turns hit together come from `joining`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from agents.history.clock import DAY_MS
-from agents.history.conversation import Conversation, contacts
-from agents.history.standing import TROUBLED
+from agents.history.conversation import TROUBLED, Conversation, contacts, troubled
 from agents.scoring.floors import FloorHit
-from agents.scoring.policy_history import History
-from schemas.base import Priority
-from schemas.decision import Decision
+from agents.scoring.policy_history import History, Value
+from schemas.base import FLAGGED, Priority
+from schemas.decision import Decision, Sentiment
 from schemas.history import Customer, Judged
 
 LEAST_JOURNEY = 3
@@ -78,17 +78,21 @@ def _again(customer: Customer, decision: Decision, rules: History) -> list[str]:
     latest = max((turn.at for turn in customer.turns), default=0)
     found = contacts(customer, category, latest - rules.again_days * DAY_MS)
     first = next((turn for turn in found if turn.conversation == decision.conversation_id), None)
-    troubled = [turn for turn in found if turn.decision and (turn.decision.sentiment or 0.0) <= TROUBLED]
-    if first is None or first.id != decision.message_id or len(troubled) < rules.again_contacts:
+    bad = [turn for turn in found if troubled(turn)]
+    if first is None or first.id != decision.message_id or len(bad) < rules.again_contacts:
         return []
-    return [turn.id for turn in troubled]
+    return [turn.id for turn in bad]
 
 
-def takeovers(conversation: Conversation, decision: Decision | None, rules: History) -> list[Takeover]:
-    """Why a person should take over now, whether or not that was said before."""
-    floors = set()
-    if decision is not None:
-        floors = {one.floor for one in decision.reasons if isinstance(one.floor, str)}
+def takeovers(
+    conversation: Conversation, decision: Decision, attributes: Mapping[str, object], rules: History
+) -> list[Takeover]:
+    """Why a person should take over now, whether or not that was said before.
+
+    Args:
+        attributes: of the message that was decided on.
+    """
+    floors = {one.floor for one in decision.reasons if isinstance(one.floor, str)}
     triggers = []
     if floors.intersection(rules.asked):
         triggers.append("asked")
@@ -96,8 +100,22 @@ def takeovers(conversation: Conversation, decision: Decision | None, rules: Hist
         triggers.append("sensitive")
     if conversation.bot_tries >= rules.bot_tries:
         triggers.append("bot_tries")
+    if len(conversation.repeated) >= rules.repeats:
+        triggers.append("repeats")
+    sentiment = decision.sentiment.score if isinstance(decision.sentiment, Sentiment) else 0.0
+    if (decision.priority in FLAGGED or sentiment <= TROUBLED) and _of_value(attributes, rules.value):
+        triggers.append("value")
     journey = conversation.journey
     if journey is not None and journey.turns >= LEAST_JOURNEY and journey.slope <= rules.slope and journey.end < 0:
         triggers.append("slope")
     since = conversation.resolved_at
     return [Takeover(one, f"handoff:{conversation.id}:{one}:{since}") for one in triggers]
+
+
+def _of_value(attributes: Mapping[str, object], value: Value | None) -> bool:
+    if value is None or value.attribute not in attributes:
+        return False
+    found = attributes[value.attribute]
+    if value.at_least is not None and isinstance(found, int | float) and found >= value.at_least:
+        return True
+    return str(found) in value.one_of

@@ -38,10 +38,19 @@ def add_message(customer: Customer, message: Message, offset: int, *, asks: bool
 def add_decision(customer: Customer, decision: Decision, offset: int) -> Turn | None:
     """A decision, whoever made it; None where its message is older than all that is kept.
 
+    Feedback may not know when its message was written; then the learner's own time stands in the decision. That moves no turn,
+    and makes none.
+
     Args:
         offset: its place in `decisions`; they must come in its order.
     """
-    turn = _turn(customer, decision.message_id, milliseconds(decision.sent_at), decision.conversation_id)
+    at = milliseconds(decision.sent_at)
+    if decision.feedback_id is not None:
+        known = next((turn for turn in customer.turns if turn.id == decision.message_id), None)
+        if known is None and decision.sent_at == decision.decided_at:
+            return None
+        at = at if known is None else known.at
+    turn = _turn(customer, decision.message_id, at, decision.conversation_id)
     place = (decision.revision, decision.source.offset)
     if turn.offset is None or place > (turn.revision, turn.offset):
         turn.revision, turn.offset = place
@@ -55,8 +64,8 @@ def add_decision(customer: Customer, decision: Decision, offset: int) -> Turn | 
     return _kept(customer, turn)
 
 
-def add_action(customer: Customer, action: Action, arrived: int) -> None:
-    """An action; one that came before counts once.
+def add_action(customer: Customer, action: Action, arrived: int) -> bool:
+    """An action; False for one that came before, which counts once.
 
     Args:
         arrived: the broker's time (ms); takes the place of a time that is more than a day ahead of it, as with messages.
@@ -65,7 +74,7 @@ def add_action(customer: Customer, action: Action, arrived: int) -> None:
         Invalid: a time on no calendar.
     """
     if any(one.id == action.id for one in customer.done):
-        return
+        return False
     try:
         at = max(milliseconds(action.at), 0)  # 1969 is a broken clock
         at = at if at <= arrived + LATEST_AHEAD_MS else arrived
@@ -80,11 +89,13 @@ def add_action(customer: Customer, action: Action, arrived: int) -> None:
             kind=action.kind,
             by=action.by,
             until=until,
+            rating=action.rating,
             undoes=action.undoes,
         )
     )
     customer.done.sort(key=lambda one: (one.at, one.id))
     del customer.done[:-MOST_DONE]
+    return True
 
 
 def hear(customer: Customer, arrived: int) -> None:

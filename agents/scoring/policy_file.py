@@ -58,6 +58,8 @@ _WHY_HISTORY = (
     "breach_near",
     "not_taken",
     "bot_tries",
+    "repeats",
+    "value",
     "slope",
     "asked",
     "sensitive",

@@ -8,10 +8,21 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agents.scoring.policy import PRIORITIES
-from agents.scoring.policy_history import History, Hours
+from agents.scoring.policy_history import History, Hours, Value
 from agents.scoring.policy_tree import Node
 
-WEIGHTS = ("trouble", "urgent", "leaving", "again", "unanswered", "praise")
+WEIGHTS = (
+    "trouble",
+    "urgent",
+    "leaving",
+    "again",
+    "unanswered",
+    "declining",
+    "silence",
+    "repeated",
+    "praise",
+    "post",
+)
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 _YEAR = 366 * 86_400
@@ -23,10 +34,16 @@ def read_history(node: Node, floors: frozenset[str], routes: tuple[str, ...]) ->
         required=("keep_days", "switched_off", "join", "answer", "handoff", "again", "standing"),
     )
     join = top["join"].map(required=("turns", "seconds"))
-    answer = top["answer"].map(required=("seconds", "near", "hours", "always"))
-    handoff = top["handoff"].map(required=("bot_tries", "slope", "asked", "sensitive", "not_taken_seconds", "contacts"))
+    answer = top["answer"].map(required=("seconds", "near", "community", "hours", "always"))
+    community = answer["community"].map(required=("seconds", "newcomer_seconds", "newcomer_posts"))
+    handoff = top["handoff"].map(
+        required=("bot_tries", "repeats", "slope", "asked", "sensitive", "not_taken_seconds", "contacts"),
+        optional=("value",),
+    )
     again = top["again"].map(required=("contacts", "days"))
-    standing = top["standing"].map(required=("half_life_days", "at_risk", "advocate", "weights"))
+    standing = top["standing"].map(
+        required=("half_life_days", "at_risk", "advocate", "rising_star", "silence_days", "drift_days", "weights")
+    )
     weights = standing["weights"].map(required=WEIGHTS)
     seconds = answer["seconds"].map(required=PRIORITIES)
     limits = {priority: seconds[priority].whole(1, _YEAR) for priority in PRIORITIES}
@@ -48,7 +65,12 @@ def read_history(node: Node, floors: frozenset[str], routes: tuple[str, ...]) ->
         near=near,
         hours=_hours(answer["hours"]),
         always=frozenset(answer["always"].texts(PRIORITIES)),
+        community=community["seconds"].whole(1, _YEAR),
+        newcomer=community["newcomer_seconds"].whole(1, _YEAR),
+        newcomer_posts=community["newcomer_posts"].whole(0, 1_000),
         bot_tries=handoff["bot_tries"].whole(1, 100),
+        repeats=handoff["repeats"].whole(1, 100),
+        value=_value(handoff["value"]) if "value" in handoff else None,
         slope=handoff["slope"].number(-2, 0),
         asked=tuple(one.choice(floors) for one in handoff["asked"].list()),
         sensitive=tuple(one.choice(floors) for one in handoff["sensitive"].list()),
@@ -59,7 +81,21 @@ def read_history(node: Node, floors: frozenset[str], routes: tuple[str, ...]) ->
         half_life_days=standing["half_life_days"].number(0.1, 366),
         at_risk=standing["at_risk"].number(0.1, 1_000),
         advocate=standing["advocate"].number(0.1, 1_000),
+        rising_star=standing["rising_star"].number(0.1, 1_000),
+        silence_days=standing["silence_days"].whole(1, 366),
+        drift_days=standing["drift_days"].whole(1, 366),
         weights=MappingProxyType({kind: weights[kind].number(0, 100) for kind in WEIGHTS}),
+    )
+
+
+def _value(node: Node) -> Value:
+    entries = node.map(required=("attribute",), optional=("at_least", "one_of"))
+    if len(entries) == 1:
+        node.fail('needs "at_least" or "one_of": every customer would be one of value')
+    return Value(
+        entries["attribute"].text(256),
+        entries["at_least"].number(-1e15, 1e15) if "at_least" in entries else None,
+        frozenset(entries["one_of"].texts()) if "one_of" in entries else frozenset(),
     )
 
 

@@ -81,3 +81,35 @@ SELECT
     received_at, _topic, _topic_id, _partition, _offset
 FROM health
 WHERE code = 'worker_metrics';
+
+-- What was predicted of a conversation when its customer said how it went: 2 years, no text.
+CREATE TABLE IF NOT EXISTS satisfaction
+(
+    at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    conversation_id String,
+    message_id String,
+    predicted Float64,
+    rating Float64,
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    _topic LowCardinality(String),
+    _topic_id LowCardinality(String),
+    _partition UInt32,
+    _offset UInt64 CODEC(Delta, ZSTD)
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY received_at
+TTL toDateTime(received_at) + INTERVAL 2 YEAR
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS satisfaction_view TO satisfaction AS
+SELECT
+    at,
+    JSONExtractString(figures, 'conversation_id') AS conversation_id,
+    JSONExtractString(figures, 'message_id') AS message_id,
+    JSONExtractFloat(figures, 'predicted') AS predicted,
+    JSONExtractFloat(figures, 'rating') AS rating,
+    received_at, _topic, _topic_id, _partition, _offset
+FROM health
+WHERE code = 'satisfaction';

@@ -192,6 +192,8 @@ class Script:
                 "status": judged["status"] if asked else "scored",
                 "decided_by": judged["decided_by"],
                 "route": judged["route"],
+                "sent_at": judged["sent_at"],
+                "received_at": judged["received_at"],
             }
         return self._made("feedback", judged["customer_id"], fields, "lesson")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -271,38 +269,3 @@ def test_a_broken_url_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(TocsinError) as caught:
         Sink(url)
     assert "hush" not in str(caught.value)
-
-
-def test_answers_are_people_s_and_their_times_are_rows(play: Play) -> None:
-    def said(number: int, role: str, seconds: int, conversation: str = "v1") -> dict[str, Any]:
-        at = timestamp(NOW + seconds * 1000)
-        fields = {"id": f"m{number}", "customer_id": "c1", "conversation_id": conversation, "text": "x", "sent_at": at}
-        return {**fields, "author_role": role, "channel": "chat"}
-
-    async def story(stage: Stage) -> None:
-        turns = [
-            said(1, "customer", 0), said(2, "bot", 5), said(3, "agent", 90), said(4, "agent", 100),
-            said(5, "customer", 10, "v2"), said(6, "bot", 11, "v2"),
-        ]  # fmt: skip
-        action = {"customer_id": "c1", "message_id": "m3", "kind": "resolved", "by": "r1"}
-        await stage.record("messages", turns)
-        await stage.record("decisions", [decided(1, priority="p2"), decided(5, priority="p3")])
-        await stage.record(
-            "actions",
-            [
-                {**action, "id": "a1", "at": timestamp(NOW + 200_000)},
-                {**action, "id": "a2", "at": timestamp(NOW + 300_000)},
-                {**action, "id": "a3", "at": timestamp(NOW + 310_000), "undoes": "a2"},
-            ],
-        )
-        answers = (Path(__file__).parents[2] / "deploy/clickhouse/queries/answers.sql").read_text("utf-8")
-        found = await stage.sink.query(
-            f"SELECT conversation_id, channel, priority, answer_seconds, resolved_at IS NULL AS open FROM ({answers}) ORDER BY 1"
-        )
-        assert found == [
-            {"conversation_id": "v1", "channel": "chat", "priority": "p2", "answer_seconds": 90.0, "open": 0},
-            {"conversation_id": "v2", "channel": "chat", "priority": "p3", "answer_seconds": None, "open": 1},
-        ]
-        assert await stage.value(f"SELECT resolution_seconds FROM ({answers}) WHERE conversation_id = 'v1'") == 200
-
-    play(story)

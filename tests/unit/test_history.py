@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,66 +16,20 @@ from hypothesis import strategies as st
 from agents.history.asking import expects_answer
 from agents.history.clock import due
 from agents.history.conversation import Conversation
+from agents.history.likeness import says_again
 from agents.history.places import Place
 from agents.history.rules import rise, takeovers
 from agents.history.standing import standings
 from agents.history.state import MOST_DANGERS, MOST_TURNS, add_action, add_decision, add_message, hear, tell
 from agents.history.store import Store
-from agents.history.waiting import dues, expected_by, expires, next_due
-from agents.scoring.policy_history import History, Hours
+from agents.history.waiting import Due, dues, expected_by, expires, next_due
+from agents.scoring.policy_history import History, Hours, Value
 from schemas.base import Invalid, milliseconds, timestamp
-from schemas.decision import Decision, Labelled, Reason, Sentiment, Source
+from schemas.decision import Decision, Labelled, Reason, Source
 from schemas.history import Customer, decode_customer, encode_customer
 from schemas.message import Message
 from schemas.people import Action
-
-BEGUN = milliseconds("2026-03-02T09:00:00Z")
-MINUTE = 60_000
-
-
-def written(number: int, role: str = "customer", minute: int | None = None, **more: object) -> Message:
-    at = timestamp(BEGUN + (number if minute is None else minute) * MINUTE)
-    fields = {
-        "id": f"m{number}",
-        "customer_id": "c",
-        "text": "",
-        "conversation_id": "t",
-        "author_role": role,
-        "sent_at": at,
-    }
-    return msgspec.convert({**fields, **more}, Message)
-
-
-def decided(number: int, priority: str = "p3", sentiment: float = 0.0, by: str = "model", **more: object) -> Decision:
-    at = timestamp(BEGUN + number * MINUTE)
-    fields: dict[str, object] = {
-        "id": f"d{number}", "message_id": f"m{number}", "revision": 0, "customer_id": "c", "conversation_id": "t",
-        "channel": None, "language": "en", "status": "scored", "priority": priority, "decided_by": by, "reasons": [],
-        "route": "support", "automation_allowed": True, "model_version": "b@0", "policy_version": "p@1", "corrected": [],
-        "sent_at": at, "received_at": at, "decided_at": at, "source": Source("messages", 0, number),
-    }  # fmt: skip
-    decision = Decision(**{**fields, **more})  # type: ignore[arg-type]
-    label = "negative" if sentiment < 0 else "positive"
-    decision.sentiment = Sentiment(label, sentiment, {label: 1.0})
-    return decision
-
-
-def acted(number: int, kind: str, message: int, minute: int, **more: object) -> Action:
-    at = timestamp(BEGUN + minute * MINUTE)
-    return Action(id=f"a{number}", customer_id="c", message_id=f"m{message}", kind=kind, by="ana", at=at, **more)  # type: ignore[arg-type]
-
-
-def kept(messages: list[Message], decisions: list[Decision], actions: Sequence[Action] = ()) -> Customer:
-    customer = Customer()
-    hear(customer, BEGUN)
-    for offset, one in enumerate(messages):
-        add_message(customer, one, offset, asks=one.text.endswith("?"))
-    for offset, each in enumerate(decisions):
-        add_decision(customer, each, offset)
-    for action in actions:
-        add_action(customer, action, BEGUN)
-    return customer
-
+from tests.unit.history_world import BEGUN, MINUTE, acted, decided, kept, written
 
 Event = tuple[str, int, int, str, str]
 EVENTS = st.lists(
@@ -184,18 +137,22 @@ def test_a_bots_answer_is_none_and_a_persons_is() -> None:
     assert Conversation(again, "t").waiting.id == "m4"  # type: ignore[union-attr]
 
 
+def breaches(customer: Customer, rules: History | None = None) -> list[Due]:
+    return [one for one in dues(customer, rules or History()) if one.kind == "breach_near"]
+
+
 def test_what_is_due_is_told_once_and_put_off_by_a_snooze() -> None:
     rules = History(always=frozenset(("p0", "p1", "p2", "p3")))
     customer = kept([written(1, text="where?")], [decided(1, "p2")])
-    (one,) = dues(customer, rules)
+    (one,) = breaches(customer, rules)
     assert one.at == BEGUN + MINUTE + round(28_800_000 * 0.8)
     assert next_due(customer, rules) == one.at
     until = timestamp(one.at + 5 * MINUTE)
     snoozed = kept([written(1, text="where?")], [decided(1, "p2")], [acted(1, "snoozed", 1, 2, until=until)])
-    assert [each.at for each in dues(snoozed, rules)] == [one.at + 5 * MINUTE]
+    assert [each.at for each in breaches(snoozed, rules)] == [one.at + 5 * MINUTE]
     assert tell(customer, one.key, one.at)
     assert not tell(customer, one.key, one.at)
-    assert not list(dues(customer, rules))
+    assert not breaches(customer, rules)
 
 
 def test_a_customer_is_dropped_so_long_after_the_last_record_arrived_however_old_the_messages_are() -> None:
@@ -225,9 +182,89 @@ def test_a_journey_that_falls_hands_over() -> None:
     journey = Conversation(customer, "t").journey
     assert journey is not None
     assert (journey.start, journey.low, journey.end, journey.slope, journey.turns) == (0.6, -0.9, -0.9, -0.75, 3)
-    assert [one.trigger for one in takeovers(Conversation(customer, "t"), None, History())] == ["slope"]
+    assert triggers(customer, decided(3, "p3", -0.9)) == ["slope"]
     sensitive = decided(3, "p2", reasons=[Reason(floor="illness", phrase="cancer", start=0, end=6)])
-    assert "sensitive" in [one.trigger for one in takeovers(Conversation(customer, "t"), sensitive, History())]
+    assert "sensitive" in triggers(customer, sensitive)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sentiment", "value", "found"),
+    [
+        ({"customer_value": 5_000}, -0.6, Value("customer_value", 1_000.0), ["value"]),
+        ({"customer_value": 5_000}, 0.6, Value("customer_value", 1_000.0), []),  # nothing is wrong
+        ({"customer_value": 900}, -0.6, Value("customer_value", 1_000.0), []),
+        ({"customer_value": "much"}, -0.6, Value("customer_value", 1_000.0), []),
+        ({"plan": "enterprise"}, -0.6, Value("plan", one_of=frozenset(["enterprise"])), ["value"]),
+        ({}, -0.6, Value("plan", one_of=frozenset(["enterprise"])), []),
+        ({"customer_value": 5_000}, -0.6, None, []),
+    ],
+)
+def test_a_customer_of_value_in_trouble_is_handed_over(
+    attributes: dict[str, object], sentiment: float, value: Value | None, found: list[str]
+) -> None:
+    one = decided(1, "p3", sentiment)
+    customer = kept([written(1)], [one])
+    assert triggers(customer, one, History(value=value), attributes) == found
+
+
+def test_who_says_the_same_again_and_again_is_handed_over() -> None:
+    customer = kept([written(n) for n in (1, 2, 3)], [decided(n) for n in (1, 2, 3)])
+    customer.turns[1].repeats = "m1"
+    assert triggers(customer, decided(3)) == []
+    customer.turns[2].repeats = "m2"
+    assert triggers(customer, decided(3)) == ["repeats"]
+    assert [turn.id for turn in Conversation(customer, "t").repeated] == ["m2", "m3"]
+    add_action(customer, acted(1, "resolved", 3, 4), BEGUN)
+    assert triggers(customer, decided(3)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "earlier"),
+    [
+        ("My parcel has NOT arrived yet!", "b"),
+        ("my parcel has not come", None),
+        ("not arrived", None),  # too few words to be like anything
+        ("Mon colis n'est toujours pas arrivé", "c"),
+    ],
+)
+def test_the_same_said_again_is_known_by_its_words(text: str, earlier: str | None) -> None:
+    before = {
+        "a": "my parcel has not arrived yet",
+        "b": "my parcel has still not arrived yet",
+        "c": "mon colis n’est toujours pas arrivé !",
+    }
+    assert says_again(text, before) == earlier
+
+
+def triggers(
+    customer: Customer, decision: Decision, rules: History | None = None, attributes: Mapping[str, object] | None = None
+) -> list[str]:
+    return [
+        one.trigger for one in takeovers(Conversation(customer, "t"), decision, attributes or {}, rules or History())
+    ]
+
+
+@pytest.mark.parametrize(("earlier", "hours"), [(0, 4), (2, 4), (3, 24)])
+def test_a_public_question_is_late_sooner_for_a_newcomer(earlier: int, hours: int) -> None:
+    posts = [written(n, visibility="public") for n in range(earlier)]
+    asked = written(50, visibility="public", text="how do I change it?")
+    customer = kept([*posts, asked], [decided(n) for n in range(earlier)] + [decided(50)])
+    (one,) = breaches(customer)
+    assert one.at == BEGUN + 50 * MINUTE + round(hours * 3_600_000 * 0.8)
+    add_action(customer, acted(1, "answered", 50, 51), BEGUN)
+    assert not breaches(customer)
+
+
+def test_feedback_that_does_not_know_when_a_message_was_written_moves_no_turn() -> None:
+    late = timestamp(BEGUN + 500 * MINUTE)
+    customer = kept([written(1)], [decided(1)])
+    unknowing = decided(1, "p1", by="human", id="h", feedback_id="f", sent_at=late, decided_at=late)
+    assert add_decision(customer, unknowing, 5) is not None
+    assert (customer.turns[0].at, customer.turns[0].decision.id) == (BEGUN + MINUTE, "h")  # type: ignore[union-attr]
+    assert add_decision(customer, decided(9, by="human", feedback_id="f", sent_at=late, decided_at=late), 6) is None
+    assert len(customer.turns) == 1
+    known = decided(9, "p0", by="human", feedback_id="f", decided_at=late)
+    assert add_decision(customer, known, 7) is not None
 
 
 OFFICE = Hours("Europe/Paris", frozenset(range(5)), 9 * 60, 18 * 60)
@@ -314,20 +351,6 @@ def test_a_customer_at_risk_is_named_with_the_events_that_made_it_and_they_fade(
     for offset, one in enumerate((decided(1, "p1", -0.8), decided(2, "p2", -0.4, reasons=reasons))):
         add_decision(later, one, offset)
     assert not standings(later, rules), "after two half-lives a quarter is left"
-
-
-def test_a_persons_correction_corrects_how_a_customer_stands() -> None:
-    customer = kept([written(1), written(2)], [decided(1, "p1", -0.9), decided(2, "p1", -0.9)])
-    assert [one.kind for one in standings(customer, History())] == ["at_risk"]
-    add_decision(customer, decided(2, "p3", 1.0, by="human", id="h"), 9)
-    assert not standings(customer, History())
-
-
-def test_praise_makes_an_advocate_and_the_first_public_post_is_welcomed() -> None:
-    customer = kept([written(n) for n in range(1, 5)], [decided(n, "p3", 0.9) for n in range(1, 5)])
-    assert [one.kind for one in standings(customer, History())] == ["advocate"]
-    first = kept([written(1, visibility="public")], [decided(1)])
-    assert [one.kind for one in standings(first, History())] == ["first_post"]
 
 
 def test_a_conversation_of_ten_thousand_turns_stays_small_and_a_danger_in_it_stays_one() -> None:

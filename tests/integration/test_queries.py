@@ -1,0 +1,177 @@
+"""The queries that boards are made of, on the real engine, with rows that the recorder made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.base import timestamp
+from tests.integration import recording_stage
+from tests.integration.recording_stage import NOW, Play, Stage, decided
+
+backend, play = recording_stage.backend, recording_stage.play
+pytestmark = pytest.mark.integration
+FOLDER = Path(__file__).parents[2] / "deploy/clickhouse/queries"
+
+
+def query(name: str) -> str:
+    return (FOLDER / f"{name}.sql").read_text("utf-8")
+
+
+def moment(seconds: float) -> str:
+    return timestamp(NOW + round(seconds * 1000))
+
+
+def said(number: int, role: str, seconds: int, conversation: str = "v1") -> dict[str, Any]:
+    fields = {"id": f"m{number}", "customer_id": "c1", "conversation_id": conversation, "text": "x", "channel": "chat"}
+    return {**fields, "author_role": role, "sent_at": moment(seconds)}
+
+
+def handed(number: int, trigger: str, seconds: int, conversation: str = "v1", **more: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "customer_id": "c1",
+        "conversation_id": conversation,
+        "message_id": "m1",
+        "decision_id": "d1",
+    }
+    why = {"en": "Why.", "fr": "Pourquoi."}
+    told = {"trigger": trigger, "why": why, "priority": "p1", "route": "care", "transcript": ["m1", "m2"]}
+    return {**fields, **told, "id": f"h{number}", "at": moment(seconds), **more}
+
+
+def test_every_query_is_run_here() -> None:
+    quoted = Path(__file__).read_text("utf-8").replace('"', "'")
+    assert [file.stem for file in FOLDER.glob("*.sql") if f"query({file.stem!r})" not in quoted] == []
+
+
+def test_answers_are_people_s_and_their_times_are_rows(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        turns = [
+            said(1, "customer", 0), said(2, "bot", 5), said(3, "agent", 90), said(4, "agent", 100),
+            said(5, "customer", 10, "v2"), said(6, "bot", 11, "v2"),
+        ]  # fmt: skip
+        action = {"customer_id": "c1", "message_id": "m3", "kind": "resolved", "by": "r1"}
+        await stage.record("messages", turns)
+        await stage.record("decisions", [decided(1, priority="p2"), decided(5, priority="p3")])
+        await stage.record(
+            "actions",
+            [
+                {**action, "id": "a1", "at": timestamp(NOW + 200_000)},
+                {**action, "id": "a2", "at": timestamp(NOW + 300_000)},
+                {**action, "id": "a3", "at": timestamp(NOW + 310_000), "undoes": "a2"},
+            ],
+        )
+        answers = query("answers")
+        found = await stage.sink.query(
+            f"SELECT conversation_id, channel, priority, answer_seconds, resolved_at IS NULL AS open FROM ({answers}) ORDER BY 1"
+        )
+        assert found == [
+            {"conversation_id": "v1", "channel": "chat", "priority": "p2", "answer_seconds": 90.0, "open": 0},
+            {"conversation_id": "v2", "channel": "chat", "priority": "p3", "answer_seconds": None, "open": 1},
+        ]
+        assert await stage.value(f"SELECT resolution_seconds FROM ({answers}) WHERE conversation_id = 'v1'") == 200
+
+    play(story)
+
+
+def test_who_waits_for_a_person_stands_by_priority_and_age(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        turns = [said(1, "customer", 0), said(2, "bot", 5), said(3, "customer", 0, "v2"), said(4, "agent", 9, "v2")]
+        turns += [said(5, "customer", -60, "v3"), said(6, "customer", -50, "v4")]
+        await stage.record("messages", turns)
+        places = {1: "v1", 3: "v2", 5: "v3", 6: "v4"}
+        flagged = [
+            decided(n, priority="p1", conversation_id=v, sent_at=turns[n - 1]["sent_at"]) for n, v in places.items()
+        ]
+        flagged.append(
+            decided(5, id="d5b", priority="p0", conversation_id="v3", sent_at=moment(-60), decided_by="history")
+        )
+        await stage.record("decisions", flagged)
+        action = {"customer_id": "c1", "message_id": "m6", "kind": "resolved", "by": "ana", "id": "a1", "at": moment(0)}
+        await stage.record("actions", [action])
+        await stage.record("handoffs", [handed(1, "asked", 1, satisfaction=0.25)])
+        found = await stage.sink.query(
+            f"SELECT conversation_id, priority, handoff, satisfaction FROM ({query('waiting')})"
+        )
+        assert found == [
+            {"conversation_id": "v3", "priority": "p0", "handoff": "", "satisfaction": None},
+            {"conversation_id": "v1", "priority": "p1", "handoff": "asked", "satisfaction": 0.25},
+        ]
+
+    play(story)
+
+
+def test_handoffs_say_how_soon_somebody_took_them(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.record("handoffs", [handed(1, "asked", 0), handed(2, "slope", 0, transcript=["m9"])])
+        taken = {"customer_id": "c1", "message_id": "m2", "kind": "taken", "by": "ana", "id": "a1", "at": moment(40)}
+        await stage.record("actions", [taken, {**taken, "id": "a2", "at": moment(90)}])
+        found = await stage.sink.query(
+            f"SELECT trigger, handoffs, taken, median_seconds FROM ({query('handoffs')}) ORDER BY 1"
+        )
+        assert found[0] == {"trigger": "asked", "handoffs": 1, "taken": 1, "median_seconds": 40.0}
+        assert (found[1]["trigger"], found[1]["handoffs"], found[1]["taken"]) == ("slope", 1, 0)
+
+    play(story)
+
+
+def test_breaches_stand_apart_from_what_rose_otherwise(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        def raised(number: int, rule: str) -> dict[str, Any]:
+            return decided(number, priority="p1", decided_by="history", reasons=[{"history": rule, "messages": ["m1"]}])
+
+        await stage.record(
+            "decisions", [raised(1, "breach_near"), raised(2, "joined"), raised(3, "joined"), decided(4)]
+        )
+        found = await stage.sink.query(f"SELECT priority, nearly_late, raised_otherwise FROM ({query('breaches')})")
+        assert found == [{"priority": "p1", "nearly_late": 1, "raised_otherwise": 2}]
+
+    play(story)
+
+
+def test_the_last_word_on_a_customer_counts(play: Play) -> None:
+    def standing(kind: str, score: float) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "score": score,
+            "events": [{"kind": "trouble", "at": NOW, "message_id": "m1", "weight": score}],
+        }
+
+    async def story(stage: Stage) -> None:
+        rows = [
+            {"standing": [standing("at_risk", 5.5)]},
+            {"standing": [standing("at_risk", 7.0), standing("quotable", 0.9)]},
+        ]
+        await stage.record("customers", rows)
+        found = await stage.sink.query(f"SELECT customer_id, kind, score, made_by, messages FROM ({query('standing')})")
+        assert found == [
+            {"customer_id": "c1", "kind": "at_risk", "score": 7.0, "made_by": "trouble 7", "messages": ["m1"]},
+            {"customer_id": "c1", "kind": "quotable", "score": 0.9, "made_by": "trouble 0.9", "messages": ["m1"]},
+        ]
+        await stage.record("customers", [{"turns": [], "cleared": True}], first=2)
+        assert await stage.sink.query(query("standing")) == []
+
+    play(story)
+
+
+def test_predicted_satisfaction_stands_beside_what_customers_said(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        outcomes = [(0.1, 0.0), (0.15, 0.25), (0.9, 1.0), (0.95, 0.5)]
+        records = [
+            {
+                "code": "satisfaction", "component": "follow", "severity": "info", "at": moment(0),
+                "figures": {"conversation_id": "v1", "message_id": "m1", "predicted": predicted, "rating": rating},
+            }
+            for predicted, rating in outcomes
+        ]  # fmt: skip
+        await stage.record("health", records)
+        found = await stage.sink.query(query("satisfaction"))
+        rounded = [
+            (row["from_share"], row["outcomes"], round(row["predicted_mean"], 3), row["rated_mean"]) for row in found
+        ]
+        assert rounded == [(0.0, 2, 0.125, 0.125), (0.8, 2, 0.925, 0.75)]
+        assert {round(row["calibration_error"], 4) for row in found} == {0.0875}
+
+    play(story)
