@@ -55,6 +55,7 @@ quality: setup ## how well it judges, beside ordinary tools; TOCSIN_CORPUS adds 
 train: setup ## the base that ships, anew; needs TOCSIN_CORPUS; some minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/train.txt
 	$(BIN)/tocsin train --out agents/scoring/data/base.tocsin --page docs/base.md
+	$(BIN)/python -m agents.training.answers --out agents/history/data/answers.json
 
 lint: setup ## style, and generated files that drifted
 	$(BIN)/ruff check .

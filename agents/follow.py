@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections.abc import Callable, Coroutine
 from hashlib import blake2b
 from pathlib import Path
 
@@ -78,6 +79,7 @@ class Follow(GroupRole):
         self._folder = own_folder(settings.data)
         self._stores = 0
         self._clock: asyncio.Task[None] | None = None
+        self._restoring: asyncio.Task[None] | None = None
         self.app = ChunkApp(
             settings,
             self.name,
@@ -113,22 +115,37 @@ class Follow(GroupRole):
     @property
     def failed(self) -> BaseException | None:
         """Why it cannot go on, if so."""
-        clock = self._clock
-        ended = clock.exception() if clock is not None and clock.done() and not clock.cancelled() else None
-        return super().failed or self._policies.failed or ended
+        ended = [
+            one for one in (self._clock, self._restoring) if one is not None and one.done() and not one.cancelled()
+        ]
+        return (
+            super().failed or self._policies.failed or next((one.exception() for one in ended if one.exception()), None)
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has partitions, and knows their customers."""
+        return super().ready and all(place.restored.is_set() for place in self._places.values())
 
     async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
-        """Fences the previous owners, then reads what they kept."""
+        """Fences the previous owners, then begins to read what they kept.
+
+        Not here: the group waits for nobody longer than its rebalance lasts, and who is put out for it, comes back and puts out
+        the next. Chunks wait for it instead.
+        """
         await self._let_go()
         await self._transactions.assign(partitions)
-        places = {
+        self._places = {
             number: Place(number, Store(self._fresh_folder(number))) for number in {tp.partition for tp in partitions}
         }
+        self._restoring = asyncio.create_task(self._restore(dict(self._places)))
+
+    async def _restore(self, places: dict[int, Place]) -> None:
         await restore(self.settings, places)
         for number, place in places.items():
             offset, _ = await self.app.consumer.committed(TopicPartition(self.settings.topic("messages"), number))
             place.read_to(offset or 0)
-        self._places = places
+            place.restored.set()
 
     async def revoked(self, partitions: set[TopicPartition]) -> None:
         """Lets the customers and the producers go."""
@@ -136,6 +153,10 @@ class Follow(GroupRole):
         await self._transactions.revoke()
 
     async def _let_go(self) -> None:
+        if self._restoring is not None:
+            self._restoring.cancel()
+            await asyncio.gather(self._restoring, return_exceptions=True)
+            self._restoring = None
         places, self._places = self._places, {}
         for place in places.values():
             async with place.lock:  # the clock may be within a transaction
@@ -159,7 +180,7 @@ class Follow(GroupRole):
     async def handle(self, chunk: Chunk) -> None:
         """One chunk of one of the three topics: its changes, outputs and offset in one transaction."""
         place = self._places.get(chunk.tp.partition)
-        if place is None:
+        if place is None or not await self._meanwhile(chunk, place.restored.is_set, place.restored.wait):
             return  # a rebalance came between
         kind = chunk.tp.topic.removeprefix(self.settings.topic(""))
         decided = _decided(chunk) if kind == "decisions" else []
@@ -190,11 +211,19 @@ class Follow(GroupRole):
         """Waits until the messages of a chunk's decisions were read; False where a rebalance came between."""
         furthest = max(decision.source.offset for _, decision in decided)
         deadline = time.monotonic() + BEHIND_SECONDS
-        while place.reached <= furthest and time.monotonic() < deadline:
+        return await self._meanwhile(
+            chunk, lambda: place.reached > furthest or time.monotonic() >= deadline, lambda: place.moved.wait()
+        )
+
+    async def _meanwhile(
+        self, chunk: Chunk, done: Callable[[], bool], moved: Callable[[], Coroutine[None, None, object]]
+    ) -> bool:
+        """Waits until something is done, looking whenever it may have `moved`; False where a rebalance came between."""
+        while not done():
             if chunk.generation != self.app.consumer.generation:
                 return False
             try:
-                await asyncio.wait_for(place.moved.wait(), 0.2)
+                await asyncio.wait_for(moved(), 0.2)
             except TimeoutError:
                 self.app.consumer.progressed(chunk.tp)
         return chunk.generation == self.app.consumer.generation
@@ -278,6 +307,8 @@ class Follow(GroupRole):
         if message is None:
             return turn.repeats
         before = [one for one in conversation.customers if one.id != turn.id and one.at <= turn.at][-MOST_EARLIER:]
+        if not turn.asks:
+            before = [one for one in before if one.asks]  # small talk is alike, too
         known = [(one.id, place.message(one.id)) for one in before]
         return says_again(message.text, {identity: one.text for identity, one in known if one is not None})
 
@@ -298,7 +329,8 @@ class Follow(GroupRole):
         while True:
             await asyncio.sleep(TICK_SECONDS)
             for place in list(self._places.values()):
-                await self._look(place)
+                if place.restored.is_set():
+                    await self._look(place)
 
     async def _look(self, place: Place) -> None:
         async with place.lock:

@@ -51,7 +51,14 @@ TOPICS = (
     Topic("model-updates", False, 7, config={"max.message.bytes": str(MAX_REQUEST_BYTES)}),
     Topic("policies", False, None, compact=True),
     Topic("actions", True, 28),
-    Topic("customers", True, None, compact=True),
+    # Whoever takes a partition reads all of it: what was replaced should be gone within the hour.
+    Topic(
+        "customers",
+        True,
+        None,
+        compact=True,
+        config={"segment.ms": "3600000", "segment.bytes": "67108864", "min.cleanable.dirty.ratio": "0.2"},
+    ),
     Topic("handoffs", True, 28),
     Topic("dead-letters", True, 28),
     Topic("health", False, 7),

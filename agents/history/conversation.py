@@ -82,7 +82,7 @@ class Conversation:
         )
         for turn in self.customers:
             flagged = turn.decision is not None and turn.decision.priority in FLAGGED
-            if turn.at > answered and (turn.asks or flagged):
+            if turn.at > answered and (turn.asks or flagged or _complains(turn)):
                 return turn
         return None
 
@@ -138,6 +138,11 @@ def _own(turns: list[Turn]) -> list[Turn]:
 def troubled(turn: Turn) -> bool:
     """Whether a turn tells of trouble."""
     return turn.decision is not None and (turn.decision.sentiment or 0.0) <= TROUBLED
+
+
+def _complains(turn: Turn) -> bool:
+    """Whether a turn tells of trouble with something that a desk deals with; anger at the world expects no answer."""
+    return troubled(turn) and turn.decision is not None and turn.decision.category not in (None, "other")
 
 
 def _unhappy(turn: Turn) -> bool:

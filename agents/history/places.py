@@ -27,6 +27,7 @@ class Place:
 
     Attributes:
         lock: held while its state is changed, with the transaction that carries the change.
+        restored: set once all that is kept of its customers was read.
         reached: the offset in `messages` that was read up to.
         moved: set whenever that grows.
     """
@@ -35,6 +36,7 @@ class Place:
         self.number = number
         self.store = store
         self.lock = asyncio.Lock()
+        self.restored = asyncio.Event()
         self.reached = 0
         self.moved = asyncio.Event()
         self._due: list[tuple[int, str]] = []

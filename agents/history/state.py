@@ -39,15 +39,15 @@ def add_decision(customer: Customer, decision: Decision, offset: int) -> Turn | 
     """A decision, whoever made it; None where its message is older than all that is kept.
 
     Feedback may not know when its message was written; then the learner's own time stands in the decision. That moves no turn,
-    and makes none.
+    and makes none. Nor does what history itself decided: where its turn is gone, a person lowered that meanwhile.
 
     Args:
         offset: its place in `decisions`; they must come in its order.
     """
     at = milliseconds(decision.sent_at)
-    if decision.feedback_id is not None:
+    if decision.feedback_id is not None or decision.decided_by == "history":
         known = next((turn for turn in customer.turns if turn.id == decision.message_id), None)
-        if known is None and decision.sent_at == decision.decided_at:
+        if known is None and (decision.decided_by == "history" or decision.sent_at == decision.decided_at):
             return None
         at = at if known is None else known.at
     turn = _turn(customer, decision.message_id, at, decision.conversation_id)

@@ -39,6 +39,7 @@ class Turn:
     role: str
     decision: dict[str, Any] | None = None
     rang: str | None = None
+    was_danger: bool = False
 
 
 @dataclass
@@ -116,6 +117,7 @@ class Followed:
             turn.decision = decision
             rang = [one for one in (turn.rang, decision["priority"]) if one in FLAGGED]
             turn.rang = min(rang, default=None)
+            turn.was_danger = turn.was_danger or decision["priority"] == "p0"
 
     def customer(self, record: Any) -> None:
         """A record of `customers`."""
@@ -156,7 +158,7 @@ class Followed:
         """The customers of whom something else is kept than what the topics say."""
         for name in list(self._changed):
             person = self._people[name]
-            if person.kept is not None and wanted(person) == kept(person.kept):
+            if person.kept is not None and not differing(person):
                 self._changed.discard(name)
         return [f"customers {name}" for name in sorted(self._changed)]
 
@@ -165,7 +167,7 @@ class Followed:
         self.waiting()
         for name in self._changed:
             person = self._people[name]
-            self._fail("customer_differs", f"customer {name}", differing(wanted(person), kept(person.kept or {})))
+            self._fail("customer_differs", f"customer {name}", differing(person))
         for identity, made in self._raised.items():
             self._check(identity, made)
         risen = {one["supersedes"] for made in self._raised.values() for one in made}
@@ -211,39 +213,43 @@ def replaces(decision: dict[str, Any], before: dict[str, Any]) -> bool:
     return True
 
 
-def wanted(person: Person) -> tuple[list[Any], list[str]]:
-    """What should be kept: the last turns and older dangers, with the decision in force; the last actions."""
+def differing(person: Person) -> str:
+    """What is kept otherwise than the topics say; empty where nothing is.
+
+    Of dangers older than the last turns a few are kept. Where there were more, and a person lowered one, the next older one is
+    gone already: then those that are kept must be among them, no more.
+    """
     every = sorted(person.turns.items(), key=lambda each: (each[1].at, each[0]))
-    dangers = [each for each in every[:-KEPT] if each[1].decision and each[1].decision["priority"] == "p0"]
-    turns = [
-        (
-            name,
-            turn.at,
-            turn.conversation,
-            turn.role,
-            turn.decision and (turn.decision["id"], turn.decision["priority"], turn.decision["revision"], turn.rang),
+    older, latest = every[:-KEPT], every[-KEPT:]
+    dangers = [each for each in older if each[1].decision and each[1].decision["priority"] == "p0"]
+    found, done = _kept(person.kept or {})
+    cut = len(found) - len(latest)
+    wanted = [_told(name, turn) for name, turn in dangers]
+    if sum(turn.was_danger for _, turn in older) <= DANGERS and found[:cut] != wanted:
+        return f"older dangers: wanted {wanted[:3]}, kept {found[:cut][:3]}"
+    if not set(found[:cut]) <= set(wanted) or cut > DANGERS:
+        return (
+            f"older dangers: wanted some of {wanted[:3]}, kept {[one for one in found[:cut] if one not in wanted][:3]}"
         )
-        for name, turn in dangers[-DANGERS:] + every[-KEPT:]
-    ]
-    done = sorted(person.done.items(), key=lambda each: (each[1], each[0]))[-ACTIONS:]
-    return turns, [name for name, _ in done]
+    recent = [_told(name, turn) for name, turn in latest]
+    if found[cut:] != recent:
+        missing, extra = [one for one in recent if one not in found], [one for one in found[cut:] if one not in recent]
+        return f"last turns: wanted {missing[:3]}, kept {extra[:3]}; {len(recent)} and {len(found)}"
+    acts = [name for name, _ in sorted(person.done.items(), key=lambda each: (each[1], each[0]))[-ACTIONS:]]
+    return "" if done == acts else f"actions: wanted {acts[-3:]}, kept {done[-3:]}"
 
 
-def kept(record: dict[str, Any]) -> tuple[list[Any], list[str]]:
-    """The same, of a record of `customers`."""
+def _told(name: str, turn: Turn) -> tuple[Any, ...]:
+    one = turn.decision
+    judged = one and (one["id"], one["priority"], one["revision"], turn.rang)
+    return name, turn.at, turn.conversation, turn.role, judged
+
+
+def _kept(record: dict[str, Any]) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """The same, of a record of `customers`, and the ids of its actions."""
     turns = []
     for turn in record.get("turns", []):
         one = turn.get("decision")
         judged = one and (one["id"], one["priority"], one.get("revision", 0), one.get("rang"))
         turns.append((turn["id"], turn["at"], turn["conversation"], turn.get("role", "customer"), judged))
     return turns, [each["id"] for each in record.get("done", [])]
-
-
-def differing(wanted_: tuple[list[Any], list[str]], kept_: tuple[list[Any], list[str]]) -> str:
-    """The first things that differ."""
-    for these, those in zip(wanted_, kept_, strict=True):
-        missing = [one for one in these if one not in those]
-        extra = [one for one in those if one not in these]
-        if missing or extra:
-            return f"wanted {missing[:3]}, kept {extra[:3]}; {len(these)} and {len(those)}"
-    return "their order"

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from agents.follow import Follow
+from agents.history.places import Place
+from streams.health import HealthReporter
 from streams.settings import Settings
 from tests.chaos.followed import Followed
 from tests.chaos.verifier import ALERTS
@@ -117,3 +120,31 @@ async def test_state_and_outputs_survive_kill_9(prepared: Settings, tmp_path: Pa
             worker.stop()
     assert followed.raised > 20
     assert followed.handoffs > 10
+
+
+async def test_the_group_does_not_wait_until_customers_are_read(
+    prepared: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the group puts out who reads for longer than a rebalance lasts; and whoever follows puts out the next."""
+    may_end = asyncio.Event()
+
+    async def slow(settings: Settings, places: dict[int, Place]) -> None:
+        await may_end.wait()
+
+    monkeypatch.setattr("agents.follow.restore", slow)
+    health = HealthReporter(prepared, "follow@test")
+    await health.start()
+    role = Follow(prepared, health)
+    try:
+        await role.start()
+        async with asyncio.timeout(60):
+            while not role.app.ready:
+                await asyncio.sleep(0.05)
+            assert not role.ready
+            may_end.set()
+            while not role.ready:
+                await asyncio.sleep(0.05)
+        assert role.failed is None
+    finally:
+        await role.stop()
+        await health.stop()

@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from tests.bench import machine
-from tests.quality import cold, corrections, everyday, fairness, learning, poison, report, speed
+from tests.quality import cold, conversations, corrections, everyday, fairness, learning, poison, report, speed
 from tests.quality.sets import SEED, Sets
 
-PARTS = ("cold", "learning", "corrections", "poison", "everyday", "fairness", "speed")
+PARTS = ("cold", "learning", "corrections", "poison", "everyday", "fairness", "conversations", "speed")
 
 
 @click.command()
@@ -55,6 +55,7 @@ def main(corpus: Path | None, most: int, only: str | None, out: Path | None) -> 
         "poison": lambda: poison.measure(sets, say),
         "everyday": lambda: everyday.measure(sets),
         "fairness": lambda: fairness.measure(sets),
+        "conversations": lambda: conversations.measure(sets),
         "speed": lambda: speed.measure(sets),
     }
     for part in PARTS:

@@ -118,6 +118,7 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         ("poison", _poison),
         ("everyday", _everyday),
         ("fairness", _fairness),
+        ("conversations", _conversations),
         ("speed", _speed),
     ):
         if found.get(name):
@@ -297,6 +298,39 @@ def _fairness(found: dict[str, Any]) -> Iterator[str]:
         f"{own['sentences']:,} neutral sentences about {own['identities']} identities: abuse {own['abuse']:.3f} on average, "
         f"above 0.5 for {own['over_half']}; most for {most}. Sentiment {own['sentiment']:+.2f} on average; least for {least}."
     )
+
+
+def _conversations(found: dict[str, Any]) -> Iterator[str]:
+    yield "## Conversations"
+    yield ""
+    if "expects" in found:
+        yield (
+            "Real support threads (tweets), read one by one by one person; small numbers. Recall of danger and repeats is "
+            "estimated: what rang was read whole, of the rest a sample that stands for all."
+        )
+        yield ""
+        names = {"expects": "expects an answer", "danger": "danger (p0, p1)", "repeats": "says the same again"}
+        rows = [
+            (told, *(f"{found[name][figure]}" for figure in ("n", "true", "said")), *_both(found[name]))
+            for name, told in names.items()
+        ]
+        yield from table(("", "read", "true", "said", "precision", "recall"), rows)
+        chat = found["chat"]
+        yield ""
+        yield (
+            f"Floors over the last turns joined rang {chat['rang']} times over {chat['turns']:,} turns of "
+            f"{chat['conversations']:,} chats with a desk in which nobody was in danger."
+        )
+    for one in found["pieces"]:
+        yield ""
+        yield (
+            f"{one['cut']} dangers of the test set ({one['language']}) cut in two turns within their phrase: {one['alone']} ring "
+            f"turn by turn, {one['together']} read together."
+        )
+
+
+def _both(figures: dict[str, float]) -> tuple[str, str]:
+    return f"{figures['precision']:.2f}", f"{figures['recall']:.2f}"
 
 
 def _speed(speed: dict[str, Any]) -> Iterator[str]:
