@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from agents.scoring.policy_history import Hours
@@ -18,17 +19,17 @@ _MOST_DAYS = 400
 
 def windows(hours: Hours, first: date) -> Iterator[tuple[int, int]]:
     """(opens, closes) in milliseconds since the epoch, of each office day from `first` on."""
-    zone = ZoneInfo(hours.zone)
     for number in range(_MOST_DAYS):
         day = first + timedelta(days=number)
         if day.weekday() in hours.days:
-            yield _moment(day, hours.opens, zone), _moment(day, hours.closes, zone)
+            yield _moment(day, hours.opens, hours.zone), _moment(day, hours.closes, hours.zone)
 
 
-def _moment(day: date, minutes: int, zone: ZoneInfo) -> int:
+@lru_cache(maxsize=4_096)  # asked for each message, of the same few days
+def _moment(day: date, minutes: int, zone: str) -> int:
     # 24:00 is the next day's midnight: a wall clock's hours, not seconds from the day's begin, which may be 23 or 25 hours long.
     day, minutes = (day + timedelta(days=1), 0) if minutes == 24 * 60 else (day, minutes)
-    local = datetime.combine(day, time(minutes // 60, minutes % 60), zone)
+    local = datetime.combine(day, time(minutes // 60, minutes % 60), ZoneInfo(zone))
     return round(local.astimezone(UTC).timestamp() * 1000)
 
 

@@ -107,9 +107,10 @@ def _events(customer: Customer, rules: History) -> list[Event]:
         for kind in ("again", "silence"):
             if f"{kind}:{turn.id}" in told:
                 add(kind, turn)
-    for name in dict.fromkeys(turn.conversation for turn in customer.turns):
+    before = last_at(customer) - DAY_MS
+    for name in dict.fromkeys(turn.conversation for turn in customer.turns if turn.at <= before):
         waiting = Conversation(customer, name).waiting
-        if waiting is not None and last_at(customer) - waiting.at >= DAY_MS:
+        if waiting is not None and waiting.at <= before:
             add("unanswered", waiting)
     scored = [turn for turn in own if turn.decision and turn.decision.sentiment is not None]
     if _declines(scored):
