@@ -61,6 +61,24 @@ async def published(settings: Settings) -> tuple[dict[str, PolicyRecord], dict[s
     return records, pointers
 
 
+async def active_document(settings: Settings) -> str:
+    """The document of the policy in force (TOCSIN_POLICY).
+
+    Raises:
+        TocsinError: it is not published.
+    """
+    records, pointers = await published(settings)
+    wanted = settings.policy if "@" in settings.policy else pointers.get(settings.policy, "")
+    if wanted not in records:
+        raise TocsinError(f"policy {settings.policy!r} (TOCSIN_POLICY) is not published; run `tocsin init`")
+    return records[wanted].document or ""
+
+
+async def active(settings: Settings) -> Policy:
+    """The policy in force; as `active_document`."""
+    return parse(await active_document(settings))
+
+
 async def push(settings: Settings, document: str, changed_by: str, reason: str) -> Policy:
     """Publishes a document, and points its name at it.
 

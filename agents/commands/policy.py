@@ -1,16 +1,21 @@
-"""`tocsin policy check|push|show`: the one file a team edits."""
+"""`tocsin policy check|push|show|try`: the one file a team edits."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
 from pathlib import Path
+from typing import Any
 
 import click
+import orjson
 
-from agents import policies
+from agents import policies, rerun
+from agents.handout import learned_model, load_base
+from agents.scoring.heads import Model
+from agents.scoring.policy import Policy
 from streams import cli
-from streams.errors import TocsinError
+from streams.settings import Settings
 
 
 @click.group()
@@ -48,13 +53,48 @@ def show(shipped: bool, history: bool) -> None:
         click.echo(policies.default_document(), nl=False)
         return
     settings = cli.settings()
-    records, pointers = asyncio.run(policies.published(settings))
     if history:
+        records, pointers = asyncio.run(policies.published(settings))
         for version, record in records.items():
             mark = "*" if version in pointers.values() else " "
             click.echo(f"{mark} {record.at}  {version}  {record.changed_by}: {record.reason}")
         return
-    wanted = settings.policy if "@" in settings.policy else pointers.get(settings.policy, "")
-    if wanted not in records:
-        raise TocsinError(f"policy {settings.policy!r} (TOCSIN_POLICY) is not published; run `tocsin init`")
-    click.echo(records[wanted].document or "", nl=False)
+    click.echo(asyncio.run(policies.active_document(settings)), nl=False)
+
+
+@policy.command("try")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--days", default=7.0, show_default=True, help="how much of the past, as far as `messages` still has it (28 days)"
+)
+@click.option("--messages", help="messages from this file instead (JSONL, .gz, or -); needs no broker")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="instead of the active policy (with --messages: of the default)",
+)
+def try_(file: Path, days: float, messages: str | None, against: Path | None) -> None:
+    """Runs FILE over the past beside the policy in force, and prints what would ring otherwise, as JSON. Nothing rings.
+
+    Both judge with the model as it has learned up to now (with --messages: with the base). Pairs are before and after.
+    Precision and recall are held against the priorities that people gave.
+    """
+    after = policies.of_file(file)
+    settings = cli.settings(log_level="error")
+    found = asyncio.run(_rerun(settings, after, days, messages, against))
+    click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+
+
+async def _rerun(
+    settings: Settings, after: Policy, days: float, messages: str | None, against: Path | None
+) -> dict[str, Any]:
+    if messages is not None:
+        one = rerun.Rerun(policies.of_file(against), after, Model(load_base(settings)), {})
+        for incoming, at in rerun.of_file(messages):
+            one.take(incoming, at)
+        return one.found.as_json()
+    before = policies.of_file(against) if against is not None else await policies.active(settings)
+    one = rerun.Rerun(before, after, await learned_model(settings), await rerun.peoples_word(settings, days))
+    async for incoming, at in rerun.of_kafka(settings, days):
+        one.take(incoming, at)
+    return one.found.as_json()

@@ -175,3 +175,62 @@ def test_predicted_satisfaction_stands_beside_what_customers_said(play: Play) ->
         assert {round(row["calibration_error"], 4) for row in found} == {0.0875}
 
     play(story)
+
+
+def judged(number: int, kind: str, was: str, said_: str = "", **more: Any) -> dict[str, Any]:
+    labels = {"priority": said_} if said_ else {"sentiment": "negative"}
+    source = {"topic": "tocsin.messages", "partition": 0, "offset": number}
+    predicted = {"priority": was, "source": source}
+    fields = {
+        "id": f"f{number}",
+        "message_id": f"m{number}",
+        "customer_id": "c1",
+        "kind": kind,
+        "labels": labels,
+        "text": "x",
+    }
+    return {**fields, "reviewer": "ana", "predicted": predicted, "at": moment(0), **more}
+
+
+def test_precision_comes_with_its_interval_and_without_what_was_taken_back(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        words = [judged(n, "confirm", "p1") for n in range(8)] + [
+            judged(8, "override", "p1", "p3"),
+            judged(9, "override", "p1", "p2"),
+        ]
+        words += [judged(10, "override", "p2", "p3"), judged(11, "override", "p0", "p3")]
+        taken = {
+            "id": "r1",
+            "message_id": "m11",
+            "customer_id": "c1",
+            "kind": "retract",
+            "retracts": "f11",
+            "reviewer": "ana",
+        }
+        await stage.record("feedback", [*words, {**taken, "at": moment(1)}])
+        found = await stage.sink.query(query("precision"))
+        rounded = [
+            (r["priority"], r["judged"], round(r["precision"], 3), round(r["lowest"], 3), round(r["highest"], 3))
+            for r in found
+        ]
+        assert rounded == [("p1", 10, 0.9, 0.596, 0.982), ("p2", 1, 0.0, 0.0, 0.793)]
+
+    play(story)
+
+
+def test_a_phrase_stands_with_its_rings_and_how_many_were_right(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        texts = {1: "I'll sue you", 2: "I WILL SUE YOU!", 3: "I'll sue you", 4: "hello"}
+        await stage.record("messages", [{**said(n, "customer", 0), "text": text} for n, text in texts.items()])
+        places = {1: (5, 12), 2: (7, 14), 3: (5, 12)}
+        decisions = [
+            decided(n, priority="p1", reasons=[{"floor": "legal", "phrase": "x", "start": start, "end": end}])
+            for n, (start, end) in places.items()
+        ]
+        await stage.record("decisions", [*decisions, decided(4, priority="p3", reasons=[])])
+        await stage.record("feedback", [judged(1, "confirm", "p1"), judged(2, "override", "p1", "p3")])
+        assert await stage.sink.query(query("phrases")) == [
+            {"floor": "legal", "phrase": "sue you", "rings": 3, "judged": 2, "right": 1}
+        ]
+
+    play(story)
