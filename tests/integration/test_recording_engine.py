@@ -233,6 +233,7 @@ def test_the_schema_is_applied_twice_without_a_word(play: Play) -> None:
             *TABLES.values(),
             "model_quality",
             "worker_metrics",
+            "satisfaction",
             "decisions_1m",
             "decisions_1h",
             "current_decisions",

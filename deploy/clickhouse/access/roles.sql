@@ -17,6 +17,7 @@ GRANT SELECT, INSERT ON tocsin.decisions_1m TO tocsin_init;
 GRANT SELECT, INSERT ON tocsin.decisions_1h TO tocsin_init;
 GRANT SELECT, INSERT ON tocsin.model_quality TO tocsin_init;
 GRANT SELECT, INSERT ON tocsin.worker_metrics TO tocsin_init;
+GRANT SELECT, INSERT ON tocsin.satisfaction TO tocsin_init;
 
 CREATE ROLE IF NOT EXISTS tocsin_recorder;
 -- The names of all tables: rows that come before a view does would be missing from it for ever.
@@ -71,6 +72,7 @@ GRANT SELECT(topic, partition, offset, length, error, detail, at, received_at) O
 GRANT SELECT ON tocsin.health TO tocsin_dashboards;
 GRANT SELECT ON tocsin.model_quality TO tocsin_dashboards;
 GRANT SELECT ON tocsin.worker_metrics TO tocsin_dashboards;
+GRANT SELECT ON tocsin.satisfaction TO tocsin_dashboards;
 
 CREATE USER IF NOT EXISTS tocsin_init IDENTIFIED WITH sha256_password BY {init:String} DEFAULT ROLE tocsin_init;
 CREATE USER IF NOT EXISTS tocsin_recorder IDENTIFIED WITH sha256_password BY {recorder:String} DEFAULT ROLE tocsin_recorder;

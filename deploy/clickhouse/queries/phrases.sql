@@ -1,5 +1,6 @@
 -- Per phrase of a floor: how often it rang in the last 28 days (while texts last), how many of those somebody judged, and how many of
--- them were right. The words are those that customers wrote.
+-- them were right. The words are those that customers wrote: this
+-- needs the right to read texts, which the dashboards' user has not.
 WITH
     rang AS
     (
