@@ -16,6 +16,14 @@ from schemas.message import Message
 from streams.outputs import Headers, Outputs, cloud_event
 from streams.settings import Settings
 
+DRILL_CUSTOMER = "tocsin-drill"
+"""Who writes the messages of drills."""
+
+
+def is_drill(message: Message) -> bool:
+    """Whether a message is a drill's: it rings as any other, and its alert says what it is."""
+    return message.customer_id == DRILL_CUSTOMER and message.attributes.get("drill") is True
+
 
 def topics_of(decision: Decision) -> Iterator[str]:
     """The short names of the topics where a decision rings: its priority's, and `review` where a human is asked."""
@@ -36,6 +44,7 @@ def alert(decision: Decision, message: Message, policy: Policy, now_ms: int, cha
         change=change,
         group=blake2b(f"{decision.customer_id}\0{decision.conversation_id}".encode(), digest_size=8).hexdigest(),
         late=limit is not None and age > limit,
+        drill=is_drill(message),
         expected_by=timestamp(
             expected_by(
                 milliseconds(decision.sent_at),

@@ -23,6 +23,7 @@ COMMANDS = {
     "teach": ("agents.commands.teach:teach", "sends labels that you have already as feedback"),
     "train": ("agents.training.train:train", "trains the base model from the open sets"),
     "tail": ("agents.commands.tail:tail", "follows a topic, readable"),
+    "drill": ("agents.commands.drill:drill", "sends a message that must ring, and says whether its alert arrived"),
     "explain": ("agents.commands.explain:explain", "recomputes a decision and says whether it is identical"),
     "fairness": ("agents.commands.fairness:fairness", "how scores shift between groups of people, as a page"),
     "settings": ("agents.commands.settings:settings", "lists all settings with their values"),

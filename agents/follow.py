@@ -145,6 +145,7 @@ class Follow(GroupRole):
         for number, place in places.items():
             offset, _ = await self.app.consumer.committed(TopicPartition(self.settings.topic("messages"), number))
             place.read_to(offset or 0)
+            self._forget(place)
             place.restored.set()
 
     async def revoked(self, partitions: set[TopicPartition]) -> None:
@@ -168,6 +169,15 @@ class Follow(GroupRole):
 
     def _on_policy(self, policy: Policy) -> None:
         self._policy, self._matcher = policy, FloorMatcher(policy.floors)
+        for place in self._places.values():
+            if place.restored.is_set():
+                self._forget(place)
+
+    def _forget(self, place: Place) -> None:
+        """Customers whose past is not used any more are looked at now: what is kept of them goes."""
+        for key in self.policy.history.switched_off:
+            if place.store.get(key.encode()) is not None:
+                place.schedule(key, 0)
 
     @property
     def policy(self) -> Policy:
@@ -244,9 +254,13 @@ class Follow(GroupRole):
 
     # --- records
 
+    def _passes_by(self, customer: str) -> bool:
+        """Of whom nothing is kept: a drill's customer is nobody."""
+        return customer in self.policy.history.switched_off or customer == alerts.DRILL_CUSTOMER
+
     def _message(self, record: Record, place: Place, changes: Changes) -> None:
         message = read_message(record.value, record.timestamp).message
-        if message.customer_id in self.policy.history.switched_off:
+        if self._passes_by(message.customer_id):
             return
         asks = message.author_role == "customer" and expects_answer(message.text)
         customer = changes.of(message.customer_id)
@@ -257,7 +271,7 @@ class Follow(GroupRole):
 
     def _action(self, record: Record, changes: Changes, saying: Saying) -> None:
         action = read(record.value, Action)
-        if action.customer_id in self.policy.history.switched_off:
+        if self._passes_by(action.customer_id):
             return
         customer = changes.of(action.customer_id)
         fresh = add_action(customer, action, record.timestamp)
@@ -270,7 +284,7 @@ class Follow(GroupRole):
         self, record: Record, decision: Decision, place: Place, changes: Changes, saying: Saying
     ) -> None:
         rules = self.policy.history
-        if decision.customer_id in rules.switched_off:
+        if self._passes_by(decision.customer_id):
             return
         customer = changes.of(decision.customer_id)
         hear(customer, record.timestamp)
@@ -343,6 +357,8 @@ class Follow(GroupRole):
             saying = Saying(self.settings, self.policy, place.number, outputs)
             for key in keys:
                 customer = changes.of(key)
+                if self._passes_by(key):
+                    continue
                 for one in [one for one in dues(customer, self.policy.history) if one.at <= now]:
                     if tell(customer, one.key, now) and one.kind in RINGING and now - one.at < DAY_MS:
                         await self._say(one, customer, place, saying)

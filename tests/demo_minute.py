@@ -26,6 +26,9 @@ def main() -> None:
     assert summary["dead_letters"] > 0, "the broken records left no dead letters"
     assert summary["corrections"] > 0, "no correction was learned"
     assert all(summary["flagged"].values()), f"a priority never rang: {summary['flagged']}"
+    assert summary["handoffs"], "nobody was handed over"
+    assert summary["raised"].get("breach_near"), f"no answer was nearly late: {summary['raised']}"
+    assert summary["standing"].get("at_risk"), f"no customer is at risk: {summary['standing']}"
     rows = summary["rows"]
     assert rows["decisions"] == summary["decisions"], f"{rows['decisions']} rows of {summary['decisions']} decisions"
     assert rows["dead_letters"] == summary["dead_letters"], "a dead letter has no row, or two"

@@ -66,9 +66,14 @@ class Player:
         self.superseding = 0
         self.dead_letters = 0
         self.flagged: Counter[str] = Counter()
+        self.raised: Counter[str] = Counter()
+        self.handoffs: Counter[str] = Counter()
+        self._standing: dict[str, set[str]] = {}
         self.decision_seconds: list[float] = []
         self.correction_seconds: list[float] = []
-        topics = [settings.topic(name) for name in ("decisions", "dead-letters", "model-updates")]
+        topics = [
+            settings.topic(name) for name in ("decisions", "dead-letters", "model-updates", "handoffs", "customers")
+        ]
         self._follower = Follower(settings, topics, self._seen, since_ms=time.time_ns() // 1_000_000)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -198,10 +203,22 @@ class Player:
 
     # --- what everybody can see
 
+    @property
+    def standing(self) -> Counter[str]:
+        """How many customers stand so now, by kind."""
+        return Counter(kind for kinds in self._standing.values() for kind in kinds)
+
     def _seen(self, record: Record) -> None:
         now = time.time()
+        if record.value is None:  # of a customer nothing is kept any more
+            self._standing.pop(record.key.decode(), None)
+            return
         value = orjson.loads(record.value)
-        if record.topic == self._settings.topic("decisions"):
+        if record.topic == self._settings.topic("handoffs"):
+            self.handoffs[value["trigger"]] += 1
+        elif record.topic == self._settings.topic("customers"):
+            self._standing[record.key.decode()] = {one["kind"] for one in value.get("standing", ())}
+        elif record.topic == self._settings.topic("decisions"):
             self._decision(value, now)
         elif record.topic == self._settings.topic("dead-letters"):
             self.dead_letters += 1
@@ -216,6 +233,8 @@ class Player:
             self.flagged[decision["priority"]] += 1
         if decision["supersedes"] is not None:
             self.superseding += 1
+            if decision["decided_by"] == "history":
+                self.raised[decision["reasons"][0]["history"]] += 1
             return
         message_id = decision["message_id"]
         self._unseen.discard(message_id)

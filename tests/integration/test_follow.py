@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -131,6 +132,44 @@ async def test_handoffs_say_why_with_transcript_and_journey(prepared: Settings, 
     assert found["asked"]["journey"]["turns"] >= 2
     assert found["asked"]["why"]["fr"] == "On demande à parler à une personne."
     assert len(handoffs) == len(found), "a trigger was told twice"
+
+
+async def test_whose_history_is_switched_off_is_forgotten_at_once(
+    prepared: Settings, workers: dict[str, Worker], tmp_path: Path
+) -> None:
+    async def last(customer: str) -> tuple[bool, bytes | None]:
+        records = [one for one in await read_all(prepared, "customers") if one.key == customer.encode()]
+        return bool(records), records[-1].value if records else None
+
+    async def until(customer: str, *, kept: bool) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                known, value = await last(customer)
+                if known and (value is not None) == kept:
+                    return
+                await asyncio.sleep(0.1)
+
+    await produce(prepared, "messages", [turn(1, "I've taken"), message(9, "hello there you", customer_id="d")])
+    await until("c", kept=True)
+    await until("d", kept=True)
+    document = yaml.safe_load(policies.default_document())
+    document["history"]["switched_off"] = ["c", "never-heard-of"]
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(document, allow_unicode=True))
+    pushed = await asyncio.to_thread(tocsin, prepared, "policy", "push", str(file), "--reason", "they asked for it")
+    assert pushed.returncode == 0, pushed.stderr
+    await until("c", kept=False)
+    await produce(
+        prepared, "messages", [turn(2, "all of them"), turn(3, "sorry"), said(4, "a person please, a human agent")]
+    )
+    # Others on every partition, behind it: when they are handed over, it was read.
+    others = [message(10 + n, "I want to talk to a human", customer_id=f"d{n}") for n in range(12)]
+    await produce(prepared, "messages", others)
+    handoffs = await wait_values(prepared, "handoffs", lambda found: len(found) >= len(others), "the other customers'")
+    assert "c" not in {one["customer_id"] for one in handoffs}
+    assert (await last("c")) == (True, None)
+    assert (await last("d"))[1] is not None
+    assert not by(await values(prepared, "decisions"), "history")
 
 
 async def test_clocks_ring_before_a_breach_and_ask_the_next_contact(
