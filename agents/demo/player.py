@@ -32,6 +32,8 @@ WAITED_EVERY = 4
 """One urgent message in so many was sent a while ago."""
 WAITED_MS = 2_860_000
 """How long ago: the default policy's clock for p1 says that a breach is near after 2,880 s."""
+CUSTOMERS, REGULARS, REGULARS_SHARE = 3_000, 12, 0.1
+"""Most write once; a few write one message in ten, so that somebody comes again, is at risk, or praises often."""
 REVIEW_SECONDS = 1.0
 """A simulated reviewer looks at a decision this often."""
 SEED = 20261122
@@ -128,7 +130,8 @@ class Player:
     async def _message(self, row: dict[str, Any], lap: int) -> None:
         message = {name: value for name, value in row.items() if name not in ("labels", "customer", "conversation")}
         message["id"] = f"{row['id']}-{lap}"
-        message["customer_id"] = row.get("customer", f"c-{self._random.randrange(60):02d}")
+        often = self._random.random() < REGULARS_SHARE
+        message["customer_id"] = row.get("customer", f"c-{self._random.randrange(REGULARS if often else CUSTOMERS):04d}")
         if "conversation" in row:
             message["conversation_id"] = f"{row['conversation']}-{lap}"
         now = time.time_ns() // 1_000_000
