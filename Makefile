@@ -38,8 +38,8 @@ bench-short: setup ## the same in two minutes, for ratios; writes nothing
 chaos: setup ## everything that can die dies, 100 rounds; every record accounted for; writes docs/chaos
 	$(BIN)/python -m tests.chaos --out docs/chaos
 
-chaos-short: setup ## four small rounds of it; writes nothing
-	$(BIN)/python -m tests.chaos --short --rounds 4
+chaos-short: setup ## two small rounds of it; writes nothing
+	$(BIN)/python -m tests.chaos --short --rounds 2
 
 fuzz: setup ## every decoder, the policy and the HTTP doors, FUZZ_SECONDS of CPU each (180: an hour)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt

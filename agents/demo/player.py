@@ -131,9 +131,8 @@ class Player:
         message = {name: value for name, value in row.items() if name not in ("labels", "customer", "conversation")}
         message["id"] = f"{row['id']}-{lap}"
         often = self._random.random() < REGULARS_SHARE
-        message["customer_id"] = row.get(
-            "customer", f"c-{self._random.randrange(REGULARS if often else CUSTOMERS):04d}"
-        )
+        anybody = f"c-{self._random.randrange(REGULARS if often else CUSTOMERS):04d}"
+        message["customer_id"] = f"{row['customer']}-{lap}" if "customer" in row else anybody
         if "conversation" in row:
             message["conversation_id"] = f"{row['conversation']}-{lap}"
         now = time.time_ns() // 1_000_000
