@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import TopicPartition
-
 from agents.alerts import topics_of
+from agents.history.clock import DAY_MS
 from agents.inputs import cut, lines
 from agents.scoring.heads import Model
 from agents.scoring.judge import Judge
@@ -22,11 +21,9 @@ from schemas.base import FLAGGED, Invalid, timestamp
 from schemas.decision import Decision, Source
 from schemas.message import Incoming, read_message
 from schemas.reading import read
-from streams.follow import Record
-from streams.kafka import end_offsets, reader, started
+from streams.follow import read_since
 from streams.settings import Settings
 
-DAY_MS = 86_400_000
 SHOWN = 20
 """Changed messages that are named."""
 
@@ -130,7 +127,7 @@ def of_file(file: str) -> Iterable[tuple[Incoming, str]]:
 
 async def of_kafka(settings: Settings, days: float) -> AsyncIterator[tuple[Incoming, str]]:
     """Messages of the last days, as far as the topic still has them."""
-    async for record in past(settings, "messages", days):
+    async for record in read_since(settings, settings.topic("messages"), _since(days)):
         try:
             yield read_message(record.value, record.timestamp), timestamp(record.timestamp)
         except Invalid:
@@ -140,7 +137,7 @@ async def of_kafka(settings: Settings, days: float) -> AsyncIterator[tuple[Incom
 async def peoples_word(settings: Settings, days: float) -> dict[str, str]:
     """The priorities that people gave in the last days, by message id: the last one each, unless it was taken back."""
     found: dict[str, str] = {}
-    async for record in past(settings, "decisions", days):
+    async for record in read_since(settings, settings.topic("decisions"), _since(days)):
         try:
             decision = read(record.value, Decision)
         except Invalid:
@@ -152,28 +149,5 @@ async def peoples_word(settings: Settings, days: float) -> dict[str, str]:
     return found
 
 
-async def past(settings: Settings, name: str, days: float) -> AsyncIterator[Record]:
-    """The committed records of a topic's last days, partition by partition, to the end there is now.
-
-    Raises:
-        TocsinError: Kafka is away.
-    """
-    topic = settings.topic(name)
-    consumer = await started(reader(settings, max_poll_records=2_000), settings)
-    try:
-        tps = [TopicPartition(topic, number) for number in range(settings.partitions)]
-        ends = await end_offsets(consumer, tps)
-        begin = time.time_ns() // 1_000_000 - round(days * DAY_MS)
-        starts = await consumer.offsets_for_times(dict.fromkeys(tps, begin))
-        for tp in tps:
-            start = starts.get(tp)
-            if start is None or start.offset >= ends[tp]:
-                continue
-            consumer.assign([tp])
-            consumer.seek(tp, start.offset)
-            while await consumer.position(tp) < ends[tp]:
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    for record in records:
-                        yield record
-    finally:
-        await consumer.stop()
+def _since(days: float) -> int:
+    return time.time_ns() // 1_000_000 - round(days * DAY_MS)

@@ -131,10 +131,34 @@ async def read_to_end(settings: Settings, topic: str, start: int = 0) -> AsyncIt
         consumer.assign([tp])
         first = (await consumer.beginning_offsets([tp]))[tp]
         end = (await end_offsets(consumer, [tp]))[tp]
-        consumer.seek(tp, max(start, first))
-        while await consumer.position(tp) < end:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                for record in records:
+        async for record in _between(consumer, tp, max(start, first), end):
+            yield record
+    finally:
+        await consumer.stop()
+
+
+async def read_since(settings: Settings, topic: str, since_ms: int) -> AsyncIterator[Record]:
+    """Every committed record of a topic by customer that arrived since a moment, partition by partition, to the end there is now.
+
+    Raises:
+        TocsinError: Kafka is away.
+    """
+    consumer = await started(reader(settings, max_poll_records=2_000), settings)
+    try:
+        tps = [TopicPartition(topic, number) for number in range(settings.partitions)]
+        ends = await end_offsets(consumer, tps)
+        for tp, start in (await consumer.offsets_for_times(dict.fromkeys(tps, since_ms))).items():
+            if start is not None:
+                consumer.assign([tp])
+                async for record in _between(consumer, tp, start.offset, ends[tp]):
                     yield record
     finally:
         await consumer.stop()
+
+
+async def _between(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> AsyncIterator[Record]:
+    consumer.seek(tp, start)
+    while await consumer.position(tp) < end:
+        for records in (await consumer.getmany(timeout_ms=200)).values():
+            for record in records:
+                yield record
