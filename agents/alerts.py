@@ -42,7 +42,7 @@ def alert(decision: Decision, message: Message, policy: Policy, now_ms: int, cha
         message=message,
         why=why(decision, policy),
         change=change,
-        group=blake2b(f"{decision.customer_id}\0{decision.conversation_id}".encode(), digest_size=8).hexdigest(),
+        group=group_of(decision),
         late=limit is not None and age > limit,
         drill=is_drill(message),
         expected_by=timestamp(
@@ -54,6 +54,11 @@ def alert(decision: Decision, message: Message, policy: Policy, now_ms: int, cha
             )
         ),
     )
+
+
+def group_of(decision: Decision) -> str:
+    """Equal for messages that should be shown as one: those of a conversation."""
+    return blake2b(f"{decision.customer_id}\0{decision.conversation_id}".encode(), digest_size=8).hexdigest()
 
 
 def why(decision: Decision, policy: Policy) -> Why:

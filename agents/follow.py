@@ -89,7 +89,7 @@ class Follow(GroupRole):
             max_records=min(settings.chunk_records, CHUNK_RECORDS),
             max_bytes=settings.chunk_bytes,
             concurrency=3 * settings.partitions,  # a decision may wait for its message, which must not wait for it
-            by_number=True,
+            shared="by number",
         )
 
     # --- lifecycle

@@ -95,6 +95,7 @@ class Stack:
         await self._worker("record+console", "rows in ClickHouse; the console", "record", "console")
         await self._worker("learn", "learns from feedback", "learn")
         await self._worker("follow", "conversations, clocks, handoffs", "follow")
+        await self._worker("crowd", "incidents, the alert budget", "crowd")
         for number in range(1, self._triage + 1):
             await self._worker(f"triage-{number}", "judges messages", "triage")
         self._say("workers are starting")

@@ -26,6 +26,7 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "f8": np.dtype("<f8"),
     "f4": np.dtype("<f4"),
     "u4": np.dtype("<u4"),
+    "i1": np.dtype("i1"),
 }
 _MAX_BYTES = 1 << 30
 _MOST_GROWTH = 64
@@ -36,13 +37,13 @@ _ALWAYS = 1 << 20
 _DIGEST = 16
 
 
-def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> bytes:
-    """Header (without the key `arrays`) and one-dimensional arrays (u8, f8, f4, u4) as bytes."""
+def pack(header: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], level: int = 12) -> bytes:
+    """Header (without the key `arrays`) and one-dimensional arrays (u8, f8, f4, u4, i1) as bytes; `level` is Zstandard's."""
     names = {dtype: name for name, dtype in _TYPES.items()}
     listing = [[name, names[array.dtype.newbyteorder("<")], len(array)] for name, array in arrays.items()]
     head = orjson.dumps({**header, "arrays": listing}, option=orjson.OPT_SORT_KEYS)
     body = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays.values())
-    data = MAGIC + len(head).to_bytes(4, "little") + head + bytes(cramjam.zstd.compress(body, 12))
+    data = MAGIC + len(head).to_bytes(4, "little") + head + bytes(cramjam.zstd.compress(body, level))
     return data + _digest(data)
 
 

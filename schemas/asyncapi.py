@@ -32,10 +32,12 @@ class Channel:
 _ALERT = "What support tools subscribe to, with `isolation.level=read_committed`: then each alert is seen once."
 CHANNELS = (
     Channel("messages", "message", "customer_id", True, 28, "What customers and the others in their conversations wrote.",
-            "replay and the console", "triage decides, follow follows, record keeps", ("triage", "follow", "record")),
+            "replay and the console", "triage decides, follow follows, crowd counts, record keeps",
+            ("triage", "follow", "crowd", "record")),
     Channel("decisions", "decision", "customer_id", True, 28,
             "A decision for every valid customer message, and every one that supersedes. None is ever changed.",
-            "triage, learn for a human's decision, follow for history's", "follow follows, record keeps", ("follow", "record")),
+            "triage, learn for a human's decision, follow for history's", "follow follows, crowd counts, record keeps",
+            ("follow", "crowd", "record")),
     Channel("priority.p0", "alert", "customer_id", True, 28, f"Danger: somebody may come to harm. {_ALERT}",
             "triage, learn and follow", "the console shows"),
     Channel("priority.p1", "alert", "customer_id", True, 28, f"Urgent: today, by a person who can act. {_ALERT}",
@@ -66,6 +68,12 @@ CHANNELS = (
     Channel("handoffs", "handoff", "customer_id", True, 28,
             "A conversation that a person should take over: why, its messages, sentiment's journey, a route.",
             "follow", "record keeps", ("record",)),
+    Channel("incidents", "incident", "the incident's id", False, 28,
+            "Many messages that are one event: it opens, grows, peaks and closes; and alerts beyond the budget, gathered.",
+            "crowd", "record keeps", ("record",)),
+    Channel("crowd", "crowd-state", "`state` and `days`", False, None,
+            "What crowd keeps between messages: counts, labels, ids and vectors; read the newest of each key.",
+            "crowd", "crowd, when it is given the partitions", (), True),
     Channel("dead-letters", "dead-letter", "the unreadable record's own", True, 28,
             "What could not be read: the bytes, where they stood, why.", "triage, learn and record", "record keeps",
             ("record",)),
@@ -153,7 +161,7 @@ def _operation(channel: Channel, action: str, who: str) -> dict[str, Any]:
 
 
 def _message(name: str) -> dict[str, Any]:
-    snapshot = name == "model-snapshot"
+    snapshot = name in ("model-snapshot", "crowd-state")
     keys = dict.fromkeys(channel.key for channel in CHANNELS if channel.message == name)
     payload: dict[str, Any] = {"type": "string", "format": "binary", "description": "schemas/arrays.py: never pickled."}
     if not snapshot:

@@ -19,6 +19,7 @@ from schemas import asyncapi
 from schemas.base import MAX_ATTRIBUTES
 from schemas.decision import Alert, Decision
 from schemas.history import Customer, Handoff
+from schemas.incident import Incident
 from schemas.learning import Lesson, ModelUpdate
 from schemas.message import Message
 from schemas.operations import DeadLetter, Health, PolicyRecord
@@ -38,6 +39,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "policy": PolicyRecord,
     "customer": Customer,
     "handoff": Handoff,
+    "incident": Incident,
 }
 """Every record that is JSON, by the name of its schema."""
 

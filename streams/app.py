@@ -22,6 +22,7 @@ from streams import metrics
 from streams.chunks import Chunk
 from streams.consumer import ChunkConsumer, ChunkTransport, Hooks
 from streams.errors import TocsinError
+from streams.fetching import Shared
 from streams.settings import Settings
 
 log = logging.getLogger("tocsin.worker")
@@ -63,7 +64,7 @@ class ChunkApp:
             Any exception ends the process.
         hooks: called around rebalances.
         concurrency: chunks of different partitions in hand at once.
-        by_number: whoever owns a partition of one topic owns that number of all of them.
+        shared: how the group's members share partitions.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class ChunkApp:
         max_bytes: int,
         concurrency: int = 4,
         topic_ids: dict[str, str] | None = None,
-        by_number: bool = False,
+        shared: Shared = "in turn",
     ) -> None:
         self.role = role
         self._stopping = False
@@ -110,7 +111,7 @@ class ChunkApp:
         consumer.max_bytes = max_bytes
         consumer.drain_seconds = min(settings.stop_timeout, settings.rebalance_timeout) * 0.6
         consumer.topic_ids = topic_ids or {}
-        consumer.by_number = by_number
+        consumer.shared = shared
         self.consumer = consumer
         # Faust would note every chunk finished, and every gap between two, until it commits: which it never does here.
         channel = app.topic(*topics, key_serializer="raw", value_serializer="raw", acks=False)

@@ -19,7 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.chunks import Chunk
-from streams.fetching import ChunkThread, Member
+from streams.fetching import ChunkThread, Member, Shared
 from streams.settings import Settings
 
 log = logging.getLogger("tocsin.consumer")
@@ -53,7 +53,7 @@ class ChunkConsumer(driver.Consumer):
     max_bytes: int
     drain_seconds: float
     topic_ids: dict[str, str]
-    by_number: bool = False
+    shared: Shared = "in turn"
 
     _thread: ChunkThread
 

@@ -8,14 +8,16 @@ Must never: decide which partition is read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 from aiokafka.errors import (
     CommitFailedError,
     ConsumerStoppedError,
@@ -43,6 +45,32 @@ METADATA_MS = 5_000
 joined while the broker was away shared out what it knew, which was nothing, and read nothing for aiokafka's five minutes."""
 
 COMMIT_RETRY_SECONDS = 0.1
+
+
+class OneMemberAssignor(RangePartitionAssignor):  # type: ignore[misc]  # aiokafka has no types
+    """Every partition of every topic to one member; the others stand by."""
+
+    name = "one-member"
+
+    @classmethod
+    def assign(
+        cls, cluster: ClusterMetadata, members: Mapping[str, ConsumerProtocolMemberMetadata]
+    ) -> dict[str, ConsumerProtocolMemberAssignment]:
+        """The share of each member, by its id."""
+        first = min(members)
+        shares: dict[str, ConsumerProtocolMemberAssignment] = super().assign(cluster, {first: members[first]})
+        nothing = ConsumerProtocolMemberAssignment(cls.version, [], b"")
+        return {member: shares.get(member, nothing) for member in members}
+
+
+Shared = Literal["in turn", "by number", "to one"]
+"""How a group's members share its partitions: in turn, no member is left with more than one above the others; by number, equal
+numbers of all topics go to one member (they have equally many partitions); to one, the others stand by."""
+ASSIGNORS: dict[Shared, Any] = {
+    "in turn": RoundRobinPartitionAssignor,
+    "by number": RangePartitionAssignor,
+    "to one": OneMemberAssignor,
+}
 
 
 @dataclass(slots=True)
@@ -98,9 +126,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         # Faust would read uncommitted records, and wait 1.5 s a fetch, whatever its settings say.
         consumer = cast("ChunkConsumer", self.consumer)
         settings = consumer.settings
-        # By range, equal numbers of all topics go to one member (they have equally many partitions); in turn, no member is
-        # left with more than one partition above the others.
-        self._assignor = RangePartitionAssignor if consumer.by_number else RoundRobinPartitionAssignor
+        self._assignor = ASSIGNORS[consumer.shared]
         return AIOKafkaConsumer(
             **client_options(settings),
             group_id=self.app.conf.id,

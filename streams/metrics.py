@@ -55,6 +55,7 @@ CHUNK_RECORDS = Histogram(
 )
 CHUNK_SECONDS = Histogram("tocsin_chunk_seconds", "From taking a chunk to its commit", ["role"], buckets=_SECONDS)
 DECISIONS = Counter("tocsin_decisions_total", "Decisions written", ["priority", "status", "decided_by"])
+INCIDENTS = Counter("tocsin_incidents_total", "Records of incidents written", ["kind", "state"])
 ALERTS = Counter("tocsin_alerts_total", "Alerts written", ["topic"])
 DECISION_SECONDS = Durations(
     "tocsin_decision_seconds", "From a message's arrival at Kafka to its committed decision", _SECONDS

@@ -60,6 +60,19 @@ TOPICS = (
         config={"segment.ms": "3600000", "segment.bytes": "67108864", "min.cleanable.dirty.ratio": "0.2"},
     ),
     Topic("handoffs", True, 28),
+    Topic("incidents", False, 28),
+    Topic(
+        "crowd",
+        False,
+        None,
+        compact=True,
+        config={
+            "segment.ms": "3600000",
+            "segment.bytes": "67108864",
+            "min.cleanable.dirty.ratio": "0.2",
+            "max.message.bytes": str(MAX_REQUEST_BYTES),
+        },
+    ),
     Topic("dead-letters", True, 28),
     Topic("health", False, 7),
 )

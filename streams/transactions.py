@@ -8,7 +8,7 @@ an assignment: a zombie would fence the true owner.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -20,11 +20,16 @@ from streams.settings import Settings
 
 
 class Transactions:
-    """The producers of the partitions that this worker owns in one group."""
+    """The producers of the partitions that this worker owns in one group.
 
-    def __init__(self, settings: Settings, group: str) -> None:
+    Args:
+        one: one producer for all of them, where one member owns every partition; else one for each number.
+    """
+
+    def __init__(self, settings: Settings, group: str, *, one: bool = False) -> None:
         self._settings = settings
         self._group = group
+        self._one = one
         self._producers: dict[TopicPartition, AIOKafkaProducer] = {}
         self._under_way = 0
 
@@ -39,10 +44,13 @@ class Transactions:
         # One for each number: a role that reads several topics has the same number of all of them.
         fresh = {
             number: producer(self._settings, transactional_id=f"{self._group}.{number}")
-            for number in dict.fromkeys(tp.partition for tp in owned)
+            for number in dict.fromkeys(map(self._number, owned))
         }
         await asyncio.gather(*(started(one, self._settings) for one in fresh.values()))
-        self._producers = {tp: fresh[tp.partition] for tp in owned}
+        self._producers = {tp: fresh[self._number(tp)] for tp in owned}
+
+    def _number(self, tp: TopicPartition) -> int:
+        return 0 if self._one else int(tp.partition)
 
     async def revoke(self) -> None:
         """Closes every producer.
@@ -73,21 +81,35 @@ class Transactions:
         Raises:
             KafkaError: nothing of it is visible, or (rarely) it cannot be known; leave the process.
         """
-        one = self._producers[tp]
+        async with self._within(self._producers[tp], {} if next_offset is None else {tp: next_offset}) as producer:
+            yield producer
+
+    @asynccontextmanager
+    async def together(self, offsets: Mapping[TopicPartition, int]) -> AsyncIterator[AIOKafkaProducer]:
+        """As `transaction`, of several input partitions at once; those that share one producer."""
+        (one,) = {self._producers[tp] for tp in offsets}
+        async with self._within(one, offsets) as producer:
+            yield producer
+
+    @asynccontextmanager
+    async def _within(
+        self, one: AIOKafkaProducer, offsets: Mapping[TopicPartition, int]
+    ) -> AsyncIterator[AIOKafkaProducer]:
         self._under_way += 1
         try:
             async with one.transaction():
                 # While the outputs are on their way: two of its three round trips fall together with theirs.
-                offset = asyncio.create_task(self._send_offset(one, tp, next_offset))
+                sent = asyncio.create_task(self._send_offsets(one, offsets))
                 try:
                     yield one
                 except BaseException:
-                    offset.cancel()
+                    sent.cancel()
                     raise
-                await offset
+                await sent
         finally:
             self._under_way -= 1
 
-    async def _send_offset(self, one: AIOKafkaProducer, tp: TopicPartition, next_offset: int | None) -> None:
-        if next_offset is not None:
-            await one.send_offsets_to_transaction({tp: OffsetAndMetadata(next_offset, "")}, self._group)
+    async def _send_offsets(self, one: AIOKafkaProducer, offsets: Mapping[TopicPartition, int]) -> None:
+        if offsets:
+            entries = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+            await one.send_offsets_to_transaction(entries, self._group)

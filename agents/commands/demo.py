@@ -92,6 +92,7 @@ async def _play(stack: Stack, player: Player, seconds: float | None, console: Co
         "raised": dict(player.raised),
         "handoffs": dict(player.handoffs),
         "standing": dict(player.standing),
+        "incidents": player.incidents,
         "flagged": {priority: player.flagged[priority] for priority in ("p0", "p1", "p2")},
         "dead_letters": player.dead_letters,
         "corrections": len(corrections),

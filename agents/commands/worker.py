@@ -15,6 +15,7 @@ ROLES = {
     "triage": "agents.triage:Triage",
     "learn": "agents.learn:Learn",
     "follow": "agents.follow:Follow",
+    "crowd": "agents.crowd:CrowdRole",
     "record": "agents.record:Record",
     "console": "agents.console.role:Console",
 }

@@ -37,6 +37,8 @@ CUSTOMERS, REGULARS, REGULARS_SHARE = 3_000, 12, 0.1
 REVIEW_SECONDS = 1.0
 """A simulated reviewer looks at a decision this often."""
 SEED = 20261122
+WAVE_SECONDS, WAVE_LASTS, WAVE_MESSAGES = 45.0, 40.0, 48
+"""When a wave of like messages begins, how long it takes, and of how many: an incident opens, grows and closes in three minutes."""
 
 
 def scenes() -> list[dict[str, Any]]:
@@ -47,6 +49,11 @@ def scenes() -> list[dict[str, Any]]:
         rows.append([orjson.loads(line) for line in lines if line.strip()])
     longest = max(map(len, rows))
     return [each[place] for place in range(longest) for each in rows if place < len(each)]
+
+
+def wave() -> list[dict[str, Any]]:
+    """The messages of the wave: one thing, told by many, in both languages."""
+    return [orjson.loads(line) for line in files("agents.demo").joinpath("wave.jsonl").read_bytes().splitlines()]
 
 
 class Player:
@@ -71,10 +78,12 @@ class Player:
         self.raised: Counter[str] = Counter()
         self.handoffs: Counter[str] = Counter()
         self._standing: dict[str, set[str]] = {}
+        self.incidents: dict[str, list[str]] = {}
         self.decision_seconds: list[float] = []
         self.correction_seconds: list[float] = []
         topics = [
-            settings.topic(name) for name in ("decisions", "dead-letters", "model-updates", "handoffs", "customers")
+            settings.topic(name)
+            for name in ("decisions", "dead-letters", "model-updates", "handoffs", "incidents", "customers")
         ]
         self._follower = Follower(settings, topics, self._seen, since_ms=time.time_ns() // 1_000_000)
         self._tasks: list[asyncio.Task[None]] = []
@@ -83,7 +92,7 @@ class Player:
         """Begins to watch, then to send."""
         self._producer = await started(producer(self._settings), self._settings)
         await self._follower.start()
-        self._tasks = [asyncio.create_task(self._send()), asyncio.create_task(self._review())]
+        self._tasks = [asyncio.create_task(one) for one in (self._send(), self._send_wave(), self._review())]
 
     async def settle(self, timeout: float = 20.0) -> bool:
         """Stops sending and waits until every message has its decision and every correction its lesson."""
@@ -126,6 +135,14 @@ class Player:
                 if count % BROKEN_EVERY == 0:
                     await self._broken(count)
                 await asyncio.sleep(max(begun + count / RATE - time.monotonic(), 0))
+
+    async def _send_wave(self) -> None:
+        await asyncio.sleep(WAVE_SECONDS)
+        rows = wave()
+        for number in range(WAVE_MESSAGES):
+            row = rows[number % len(rows)]
+            await self._message({**row, "id": f"demo-wave-{number:03d}", "customer": f"c-wave-{number:03d}"}, 0)
+            await asyncio.sleep(WAVE_LASTS / WAVE_MESSAGES)
 
     async def _message(self, row: dict[str, Any], lap: int) -> None:
         message = {name: value for name, value in row.items() if name not in ("labels", "customer", "conversation")}
@@ -220,6 +237,8 @@ class Player:
         value = orjson.loads(record.value)
         if record.topic == self._settings.topic("handoffs"):
             self.handoffs[value["trigger"]] += 1
+        elif record.topic == self._settings.topic("incidents"):
+            self.incidents.setdefault(value["id"], [value["kind"]]).append(value["state"])
         elif record.topic == self._settings.topic("customers"):
             self._standing[record.key.decode()] = {one["kind"] for one in value.get("standing", ())}
         elif record.topic == self._settings.topic("decisions"):

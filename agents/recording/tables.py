@@ -17,6 +17,7 @@ from aiokafka.structs import ConsumerRecord
 from schemas.base import Invalid, milliseconds
 from schemas.decision import Decision
 from schemas.history import Customer, Handoff
+from schemas.incident import Incident
 from schemas.message import read_message
 from schemas.operations import DeadLetter, Health
 from schemas.people import HEADS, Action, read_feedback
@@ -30,6 +31,7 @@ TABLES = {
     "feedback": "feedback",
     "actions": "actions",
     "handoffs": "handoffs",
+    "incidents": "incidents",
     "customers": "customers",
     "dead-letters": "dead_letters",
     "health": "health",
@@ -93,6 +95,7 @@ class Tables:
             "feedback": _feedback,
             "actions": _action,
             "handoffs": _handoff,
+            "incidents": _incident,
             "dead-letters": _dead_letter,
             "health": _health,
         }
@@ -185,6 +188,18 @@ def _handoff(value: bytes | None, arrived: int) -> tuple[bytes, int]:
     if handoff.journey is None:
         del fields["journey"]
     return orjson.dumps(fields), arrived
+
+
+def _incident(value: bytes | None, arrived: int) -> tuple[bytes, int]:
+    incident = read(value, Incident)
+    times = {name: getattr(incident, name) for name in ("at", "opened_at", "peaked_at", "closed_at")}
+    row = {
+        **msgspec.to_builtins(incident),
+        **{name: None if at is None else _time(at, arrived) for name, at in times.items()},
+        "first": {**msgspec.to_builtins(incident.first), "at": _time(incident.first.at, arrived)},
+    }
+    del row["why"]  # the policy has the sentence; `kind` says which
+    return orjson.dumps({name: one for name, one in row.items() if one is not None}), arrived
 
 
 def _customer(key: bytes | None, value: bytes | None) -> bytes | None:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from agents.scoring.policy_crowd import CrowdRules
 from agents.scoring.policy_history import History
 
 PRIORITIES = ("p0", "p1", "p2", "p3")
@@ -187,6 +188,7 @@ class Policy:
     why: Mapping[str, Sentence]
     floors: Floors
     history: History = field(default_factory=History)
+    crowd: CrowdRules = field(default_factory=CrowdRules)
 
     @property
     def version(self) -> str:

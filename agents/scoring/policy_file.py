@@ -28,6 +28,8 @@ from agents.scoring.policy import (
     Wording,
     WrittenPhrase,
 )
+from agents.scoring.policy_crowd import CrowdRules
+from agents.scoring.policy_file_crowd import read_crowd
 from agents.scoring.policy_file_history import read_history
 from agents.scoring.policy_history import History
 from agents.scoring.policy_tree import Node, tree
@@ -65,6 +67,7 @@ _WHY_HISTORY = (
     "sensitive",
     "again",
 )
+_WHY_CROWD = tuple(f"incident_{kind}" for kind in ("burst", "slow", "spam", "raid", "impostor", "budget"))
 _SECTIONS = (
     "name", "owner", "late", "thresholds", "unscored", "raises", "categories", "emotions", "routes", "automation",
     "why", "wording", "floors",
@@ -74,7 +77,7 @@ _YEAR = 366 * 86_400
 
 def read(data: bytes, sha256: str) -> Policy:
     """The policy in `data`, whose hash is `sha256`. Raises `PolicyError`."""
-    top = tree(data).map(required=_SECTIONS, optional=("history",))
+    top = tree(data).map(required=_SECTIONS, optional=("history", "crowd"))
     late = top["late"].map(required=PRIORITIES)
     seconds = {priority: late[priority].whole(1, _YEAR) for priority in PRIORITIES}
     for higher, lower in pairwise(PRIORITIES):
@@ -83,7 +86,7 @@ def read(data: bytes, sha256: str) -> Policy:
     categories = _categories(top["categories"])
     routes = _routes(top["routes"], {label for labels in categories.sets.values() for label in labels})
     unscored = top["unscored"].map(required=UNSCORED_REASONS)
-    why = top["why"].map(required=_WHY, optional=_WHY_HISTORY)
+    why = top["why"].map(required=_WHY, optional=(*_WHY_HISTORY, *_WHY_CROWD))
     floors = _floors(top["floors"], routes.known, _wording(top["wording"]))
     named = frozenset(floor.name for floor in floors)
     return Policy(
@@ -101,6 +104,7 @@ def read(data: bytes, sha256: str) -> Policy:
         why=MappingProxyType({key: _sentence(node) for key, node in why.items()}),
         floors=floors,
         history=read_history(top["history"], named, routes.known) if "history" in top else History(),
+        crowd=read_crowd(top["crowd"], named, routes.known) if "crowd" in top else CrowdRules(),
     )
 
 

@@ -95,6 +95,48 @@ TTL toDateTime(received_at) + INTERVAL 180 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
     replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;
 
+-- Incidents, one row a record of theirs: 180 days. The newest row of an id counts: argMax(..., (received_at, _offset)); `alerts` of
+-- all rows together are those that it gathered. Its phrases are words that at least five people used.
+CREATE TABLE IF NOT EXISTS incidents
+(
+    id String,
+    kind LowCardinality(String),
+    state LowCardinality(String),
+    at DateTime64(3, 'UTC'),
+    opened_at DateTime64(3, 'UTC'),
+    peaked_at Nullable(DateTime64(3, 'UTC')),
+    closed_at Nullable(DateTime64(3, 'UTC')),
+    first Tuple(
+        message_id String, customer_id String, at DateTime64(3, 'UTC'),
+        source Tuple(topic LowCardinality(String), partition UInt32, offset UInt64)
+    ),
+    messages UInt64,
+    customers UInt64,
+    rate Float64,
+    peak Float64,
+    usual Tuple(rate Float64, low Float64, high Float64, hours UInt32),
+    phrases Array(String),
+    categories Map(LowCardinality(String), UInt64),
+    channels Map(LowCardinality(String), UInt64),
+    languages Map(LowCardinality(String), UInt64),
+    priorities Map(LowCardinality(String), UInt64),
+    examples Array(String),
+    alerts Array(Tuple(message_id String, decision_id String, group String, priority LowCardinality(String))),
+    rang UInt64,
+    budget Tuple(priority LowCardinality(String), route LowCardinality(String), hourly UInt64, rang UInt64, held UInt64),
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    _topic LowCardinality(String),
+    _topic_id LowCardinality(String),
+    _partition UInt32,
+    _offset UInt64
+)
+ENGINE = MergeTree
+PARTITION BY toMonday(received_at)
+ORDER BY (kind, id, received_at)
+TTL toDateTime(received_at) + INTERVAL 180 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;
+
 -- How things stand with customers (at risk, advocate, first post), each with the events that made it, whenever that is written: 180
 -- days. The newest row of a customer counts: argMax(standing, (received_at, _offset)).
 CREATE TABLE IF NOT EXISTS customers

@@ -1,0 +1,136 @@
+"""Whether messages that are alike have become many: each fresh message asks how many like it were just written, and how many
+there usually are.
+
+Where most is unusual, the point is moved to the middle of what is more than usual there (mean shift, less what the messages
+before have in the same place), twice, and asked again. The number of messages within `CLOSE` of it, of the last one, five and
+twenty minutes, is held against what the messages before let expect, by a bound on Poisson's tail: what many messages ask at once
+must be very unlikely. Owns: that test. Must never: say what it means.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.incidents.meaning import Vectors
+from agents.incidents.window import HORIZON_MS, Seen, Window
+
+ALIKE = 0.38
+"""Cosine from which on two messages are alike."""
+CLOSE = 0.52
+"""Cosine from which on a message belongs to a middle."""
+HORIZONS_MS = (60_000, 300_000, HORIZON_MS)
+LEAST_KNOWN = 200
+"""Messages to compare with, below which nothing is usual yet."""
+LEAST_TIMES = 3.0
+"""So many times what is usual, at least."""
+UNLIKELY = -8.0
+"""Decimal logarithm of the chance from which on it is none (docs/incidents.md has how it was chosen)."""
+LEAST_HOSTILE_CUSTOMERS = 3
+"""Spam and raids are written by few; by one, they are no event."""
+MOST_FROM_ONE = 5
+"""Messages of one customer that count among hostile ones."""
+MOST_ASKING = 200
+"""Fresh messages that ask; of more, every so many: a burst among them has many."""
+_STEPS = 2
+_MOST_TRIED = 10
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Burst(NamedTuple):
+    """Messages that are alike and more than usual: their places in the window, their middle, the share of all messages that are
+    usually so, and of how many messages that is known."""
+
+    places: npt.NDArray[np.intp]
+    middle: npt.NDArray[np.float32]
+    share: float
+    known: int
+
+
+def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> Burst | None:
+    """The burst with most messages among those that hold a fresh one.
+
+    Args:
+        fresh: places in the window of messages that came since the last look, of no incident.
+        least: messages of different customers.
+    """
+    best: Burst | None = None
+    free = ~window.taken
+    if not len(fresh) or free.sum() + len(window.earlier) < LEAST_KNOWN:
+        return None
+    asking = window.vectors[fresh[:: len(fresh) // MOST_ASKING + 1]]
+    alike = asking @ window.vectors.T >= ALIKE
+    usual = (asking @ window.earlier.T >= ALIKE).sum(axis=1)
+    for horizon in HORIZONS_MS:
+        within = (window.at > now - horizon) & free
+        older = ~within & free
+        before = int(older.sum()) + len(window.earlier)
+        if within.sum() < least or before < LEAST_KNOWN:
+            continue
+        many = alike[:, within].sum(axis=1)
+        expected = _at_most(usual + alike[:, older].sum(axis=1)) * (within.sum() / before)
+        odd = np.where(many > expected, many - expected - many * np.log(np.maximum(many, 1) / expected), 0.0)
+        first = np.argsort(odd, kind="stable")[:_MOST_TRIED]
+        found = _within(window, asking[first[odd[first] < 0.0]], within, older, least)
+        if found is not None and (best is None or len(found.places) > len(best.places)):
+            best = found
+    return best
+
+
+def _within(window: Window, starts: Vectors, within: Mask, older: Mask, least: int) -> Burst | None:
+    """The largest burst around one of these, among the messages `within`."""
+    if not len(starts):
+        return None
+    places = np.flatnonzero(within)
+    now, before = window.vectors[places], np.concatenate([window.vectors[older], window.earlier])
+    # Half of them move the middle, the others judge it: it dodges those that it was moved by.
+    moving, before = before[::2], before[1::2]
+    best: Burst | None = None
+    for start in starts:
+        middle = _shifted(start, now, moving)
+        close = now @ middle >= CLOSE
+        count = weigh([window.seen[one] for one in places[close].tolist()])
+        if count < least or (best is not None and close.sum() <= len(best.places)):
+            continue
+        share = int((before @ middle >= CLOSE).sum())
+        wanted = float(_at_most(np.array(share))) / len(before) * max(len(now) - int(close.sum()), 1)
+        if count >= LEAST_TIMES * wanted and tail(count, wanted) <= UNLIKELY:
+            best = Burst(places[close], middle, share / len(before), len(before))
+    return best
+
+
+def _shifted(start: npt.NDArray[np.float32], now: Vectors, before: Vectors) -> npt.NDArray[np.float32]:
+    middle, bound, ratio = start, ALIKE, len(now) / len(before)
+    for _ in range(_STEPS):
+        more = now[now @ middle >= bound].sum(axis=0) - ratio * before[before @ middle >= bound].sum(axis=0)
+        length = float(np.linalg.norm(more))
+        if length == 0.0:
+            break
+        middle, bound = (more / length).astype(np.float32), CLOSE
+    return middle
+
+
+def _at_most(counted: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+    """What a count may stand for, by two of its deviations; more than nothing, where nothing was counted."""
+    return np.asarray(counted + 2 * np.sqrt(counted + 1) + 1)
+
+
+def weigh(seen: list[Seen]) -> int:
+    """How many messages these count for: one a customer; where most are hostile, and of several customers, up to five each."""
+    customers: dict[str, int] = {}
+    for one in seen:
+        customers[one.customer] = customers.get(one.customer, 0) + 1
+    if 2 * sum(bool(one.hostile) for one in seen) > len(seen):
+        if len(customers) < LEAST_HOSTILE_CUSTOMERS:
+            return 0
+        return sum(min(count, MOST_FROM_ONE) for count in customers.values())
+    return len(customers)
+
+
+def tail(many: float, expected: float) -> float:
+    """Decimal logarithm of a bound on the chance of `many` or more where so many are expected (Chernoff's, for Poisson)."""
+    return (many - expected - many * math.log(many / expected)) / math.log(10)
