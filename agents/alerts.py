@@ -33,6 +33,19 @@ def topics_of(decision: Decision) -> Iterator[str]:
         yield "review"
 
 
+def sampled(decision: Decision, policy: Policy) -> bool:
+    """Whether a decision that rings nowhere is shown to people all the same, so that it is known what is missed.
+
+    By its id, so that it is a sample, and the same each time: `deploy/clickhouse/queries/misses.sql` knows them by it, too.
+    """
+    return (
+        decision.priority == "p3"
+        and decision.status == "scored"
+        and decision.supersedes is None
+        and int(decision.id[:8], 16) < policy.crowd.sample * 2**32
+    )
+
+
 def alert(decision: Decision, message: Message, policy: Policy, now_ms: int, change: Change = "new") -> Alert:
     """The alert that carries a decision."""
     age = (now_ms - milliseconds(decision.sent_at)) / 1000

@@ -18,7 +18,8 @@ import msgspec
 from aiokafka import TopicPartition
 
 from agents.handout import PolicyHandout
-from agents.incidents.crowd import LOOK_MS, Crowd, Told
+from agents.incidents.bursts import LOOK_MS
+from agents.incidents.crowd import Crowd, Told
 from agents.incidents.meaning import shipped, words_of
 from agents.incidents.state import packed, packed_days, restore, restore_days
 from agents.incidents.window import Seen

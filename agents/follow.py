@@ -378,6 +378,12 @@ class Follow(GroupRole):
         if one.kind == "not_taken":
             contacts = self.policy.history.contacts
             route = contacts[min(one.round, len(contacts) - 1)]
+            self.health.alarm(
+                "p0_not_taken",
+                f"nobody has taken message {decision.message_id} (p0): contact {one.round + 1}, {route}, is asked",
+                severity="critical",
+                where=decision.message_id,
+            )
             saying.hand_off("not_taken", decision, route, Conversation(customer, turn.conversation), None)
             saying.ring(decision, message, "raised", [f"priority.{decision.priority}"], customer, None)
         elif decision.decided_by == "human":

@@ -50,10 +50,11 @@ def _hostile(decision: Decision, policy: Policy) -> str:
     floors = {reason.floor for reason in decision.reasons if isinstance(reason.floor, str)}
     if not floors.isdisjoint(policy.crowd.impostors):
         return "impostor"
-    if _likely(decision.spam, policy.thresholds.spam):
+    if _likely(decision.spam):
         return "spam"
-    return "abuse" if _likely(decision.abuse, policy.thresholds.abuse_p2) else ""
+    return "abuse" if _likely(decision.abuse) else ""
 
 
-def _likely(one: Likelihood | UnsetType, threshold: float) -> bool:
-    return isinstance(one, Likelihood) and one.probability >= threshold
+def _likely(one: Likelihood | UnsetType) -> bool:
+    """Likelier than not; where many are alike, that is enough."""
+    return isinstance(one, Likelihood) and one.probability >= 0.5

@@ -228,10 +228,14 @@ class Triage(GroupRole):
             )
         trace = trace_of(record.headers)
         # The alert first: whatever fails must fail before anything stands in the outputs.
-        rung = alerts.alert(decision, message, judge.policy, now_ms) if any(alerts.topics_of(decision)) else None
+        names = list(alerts.topics_of(decision))
+        sample = not names and alerts.sampled(decision, judge.policy)
+        rung = alerts.alert(decision, message, judge.policy, now_ms) if names or sample else None
         alerts.add_decision(outputs, self.settings, decision, record.partition, SOURCE, trace)
         if rung is not None:
-            alerts.ring(outputs, self.settings, rung, record.partition, SOURCE, trace)
+            if sample:
+                rung.sample, names = True, ["review"]
+            alerts.ring(outputs, self.settings, rung, record.partition, SOURCE, trace, names)
         return decision
 
     def _observe(self, chunk: Chunk, decided: list[Decision]) -> None:

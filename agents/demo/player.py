@@ -37,8 +37,9 @@ CUSTOMERS, REGULARS, REGULARS_SHARE = 3_000, 12, 0.1
 REVIEW_SECONDS = 1.0
 """A simulated reviewer looks at a decision this often."""
 SEED = 20261122
-WAVE_SECONDS, WAVE_LASTS, WAVE_MESSAGES = 45.0, 40.0, 48
-"""When a wave of like messages begins, how long it takes, and of how many: an incident opens, grows and closes in three minutes."""
+WAVE_SECONDS, WAVE_LASTS, WAVE_MESSAGES = 55.0, 35.0, 70
+"""When a wave of like messages begins, how long it takes, and of how many: an incident opens, grows and closes within three
+minutes."""
 
 
 def scenes() -> list[dict[str, Any]]:

@@ -22,19 +22,26 @@ ALIKE = 0.38
 """Cosine from which on two messages are alike."""
 CLOSE = 0.52
 """Cosine from which on a message belongs to a middle."""
+BELONGS = 0.46
+"""Cosine from which on a message belongs to an incident that goes on: it is likelier then."""
 HORIZONS_MS = (60_000, 300_000, HORIZON_MS)
 LEAST_KNOWN = 200
 """Messages to compare with, below which nothing is usual yet."""
 LEAST_TIMES = 3.0
 """So many times what is usual, at least."""
-UNLIKELY = -8.0
+UNLIKELY = -9.0
 """Decimal logarithm of the chance from which on it is none (docs/incidents.md has how it was chosen)."""
 LEAST_HOSTILE_CUSTOMERS = 3
 """Spam and raids are written by few; by one, they are no event."""
+HOSTILE = 4
+"""Of so many messages one at least is hostile: each by itself is often not sure."""
 MOST_FROM_ONE = 5
 """Messages of one customer that count among hostile ones."""
 MOST_ASKING = 200
-"""Fresh messages that ask; of more, every so many: a burst among them has many."""
+"""Fresh messages that ask, and others of the last minute; of more, every so many: a burst among them has many."""
+TURNS = 4
+"""Of the last minute's others every so many ask, in turn: what was odd alone may be one of many by now."""
+LOOK_MS = 5_000
 _STEPS = 2
 _MOST_TRIED = 10
 
@@ -43,16 +50,17 @@ Mask = npt.NDArray[np.bool_]
 
 class Burst(NamedTuple):
     """Messages that are alike and more than usual: their places in the window, their middle, the share of all messages that are
-    usually so, and of how many messages that is known."""
+    usually so, of how many messages that is known, and how unlikely it is (decimal logarithm)."""
 
     places: npt.NDArray[np.intp]
     middle: npt.NDArray[np.float32]
     share: float
     known: int
+    chance: float
 
 
 def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> Burst | None:
-    """The burst with most messages among those that hold a fresh one.
+    """The unlikeliest burst among those that hold a fresh message.
 
     Args:
         fresh: places in the window of messages that came since the last look, of no incident.
@@ -60,9 +68,9 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
     """
     best: Burst | None = None
     free = ~window.taken
-    if not len(fresh) or free.sum() + len(window.earlier) < LEAST_KNOWN:
+    if free.sum() + len(window.earlier) < LEAST_KNOWN:
         return None
-    asking = window.vectors[fresh[:: len(fresh) // MOST_ASKING + 1]]
+    asking = window.vectors[_asking(window, fresh, free, now)]
     alike = asking @ window.vectors.T >= ALIKE
     usual = (asking @ window.earlier.T >= ALIKE).sum(axis=1)
     for horizon in HORIZONS_MS:
@@ -76,30 +84,39 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
         odd = np.where(many > expected, many - expected - many * np.log(np.maximum(many, 1) / expected), 0.0)
         first = np.argsort(odd, kind="stable")[:_MOST_TRIED]
         found = _within(window, asking[first[odd[first] < 0.0]], within, older, least)
-        if found is not None and (best is None or len(found.places) > len(best.places)):
+        if found is not None and (best is None or found.chance < best.chance):
             best = found
     return best
 
 
+def _asking(window: Window, fresh: npt.NDArray[np.intp], free: Mask, now: int) -> npt.NDArray[np.intp]:
+    lately = np.flatnonzero(free & (window.at > now - HORIZONS_MS[0]))
+    others = lately[lately % TURNS == now // LOOK_MS % TURNS]
+    return np.concatenate([some[:: len(some) // MOST_ASKING + 1] for some in (fresh, np.setdiff1d(others, fresh))])
+
+
 def _within(window: Window, starts: Vectors, within: Mask, older: Mask, least: int) -> Burst | None:
-    """The largest burst around one of these, among the messages `within`."""
+    """The unlikeliest burst around one of these, among the messages `within`."""
     if not len(starts):
         return None
     places = np.flatnonzero(within)
     now, before = window.vectors[places], np.concatenate([window.vectors[older], window.earlier])
-    # Half of them move the middle, the others judge it: it dodges those that it was moved by.
-    moving, before = before[::2], before[1::2]
+    # Some of them move the middle, the others judge it: it dodges those that it was moved by.
+    judging = np.arange(len(before)) % 4 > 0
+    moving, before = before[~judging], before[judging]
     best: Burst | None = None
     for start in starts:
         middle = _shifted(start, now, moving)
         close = now @ middle >= CLOSE
         count = weigh([window.seen[one] for one in places[close].tolist()])
-        if count < least or (best is not None and close.sum() <= len(best.places)):
+        if count < least:
             continue
         share = int((before @ middle >= CLOSE).sum())
         wanted = float(_at_most(np.array(share))) / len(before) * max(len(now) - int(close.sum()), 1)
-        if count >= LEAST_TIMES * wanted and tail(count, wanted) <= UNLIKELY:
-            best = Burst(places[close], middle, share / len(before), len(before))
+        chance = tail(count, wanted) if count >= LEAST_TIMES * wanted else 0.0
+        if chance <= (UNLIKELY if best is None else best.chance):
+            usual = int((before @ middle >= BELONGS).sum())
+            best = Burst(places[close], middle, usual / len(before), len(before), chance)
     return best
 
 
@@ -115,16 +132,16 @@ def _shifted(start: npt.NDArray[np.float32], now: Vectors, before: Vectors) -> n
 
 
 def _at_most(counted: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
-    """What a count may stand for, by two of its deviations; more than nothing, where nothing was counted."""
-    return np.asarray(counted + 2 * np.sqrt(counted + 1) + 1)
+    """What a count may stand for, by one and a half of its deviations; more than nothing, where nothing was counted."""
+    return np.asarray(counted + 1.5 * np.sqrt(counted + 1))
 
 
 def weigh(seen: list[Seen]) -> int:
-    """How many messages these count for: one a customer; where most are hostile, and of several customers, up to five each."""
+    """How many messages these count for: one a customer; where enough are hostile, and of several customers, up to five each."""
     customers: dict[str, int] = {}
     for one in seen:
         customers[one.customer] = customers.get(one.customer, 0) + 1
-    if 2 * sum(bool(one.hostile) for one in seen) > len(seen):
+    if HOSTILE * sum(bool(one.hostile) for one in seen) >= len(seen):
         if len(customers) < LEAST_HOSTILE_CUSTOMERS:
             return 0
         return sum(min(count, MOST_FROM_ONE) for count in customers.values())

@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.incidents import bursts
 from agents.incidents.budget import Purses, budget_of
-from agents.incidents.bursts import CLOSE
+from agents.incidents.bursts import BELONGS
 from agents.incidents.live import AGAIN_MS, MINUTE_MS, Live, begin
 from agents.incidents.meaning import Meaning, Vectors
 from agents.incidents.slow import Days, cells_of
@@ -25,7 +25,6 @@ from agents.scoring.policy_crowd import CrowdRules
 from schemas.decision import Why
 from schemas.incident import Incident, Kind, Usual
 
-LOOK_MS = 5_000
 SLOW_LOOK_MS = 3_600_000
 LEAST_WATCHED = 5
 """Customers whose messages hold a watched word, before it is an incident."""
@@ -34,7 +33,7 @@ SAME = 0.7
 MOST_OPEN = 200
 """Incidents that go on at once; beyond, the longest quiet is closed."""
 MOST_PER_LOOK = 10
-HOSTILE: dict[str, Kind] = {"spam": "spam", "abuse": "raid", "impostor": "impostor"}
+KINDS: dict[str, Kind] = {"impostor": "impostor", "spam": "spam", "abuse": "raid"}
 
 
 class Told(NamedTuple):
@@ -100,7 +99,7 @@ class Crowd:
         for place, (one, words) in enumerate(taken):
             self.week.take(one.channel, one.at)
             best = int(nearest[:, place].argmax()) if going else -1
-            owner = going[best] if going and said[place] and nearest[best, place] >= CLOSE else None
+            owner = going[best] if going and said[place] and nearest[best, place] >= BELONGS else None
             if owner is not None:
                 owner.take(one, words)
                 owned[place] = True
@@ -206,7 +205,7 @@ _UNKNOWN = Why("Many messages are one event.", "De nombreux messages sont un seu
 
 def _kind(seen: list[Seen]) -> Kind:
     """What most of them are."""
-    for hostile, kind in HOSTILE.items():
-        if 2 * sum(one.hostile == hostile for one in seen) > len(seen):
+    for hostile, kind in KINDS.items():
+        if bursts.HOSTILE * sum(one.hostile == hostile for one in seen) >= len(seen):
             return kind
     return "burst"

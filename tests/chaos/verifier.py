@@ -17,6 +17,8 @@ from tests.chaos.followed import Followed
 from tests.chaos.learned import Learned
 from tests.chaos.load import Entry, Ledger
 
+SAMPLE = 0.005
+"""Of p3, in the default policy."""
 ALERTS = ("priority.p0", "priority.p1", "priority.p2", "review")
 FLAGGED = ("p0", "p1", "p2")
 Place = tuple[int, int]
@@ -35,6 +37,8 @@ def rings_on(decision: dict[str, Any]) -> list[str]:
     """The topics where a fresh decision rings (contract, section 2)."""
     topics = [f"priority.{decision['priority']}"] if decision["priority"] in FLAGGED else []
     unread = decision["status"] == "unscored" and decision.get("status_reason") != "too_short"
+    if not topics and decision["status"] == "scored" and not decision["supersedes"]:
+        return ["review"] if int(decision["id"][:8], 16) / 2**32 < SAMPLE else []
     return [*topics, "review"] if decision["status"] == "abstained" or unread else topics
 
 

@@ -31,6 +31,8 @@ TOPICS = {
     "actions": ("delete", 28, 8),
     "customers": ("compact", None, 8),
     "handoffs": ("delete", 28, 8),
+    "incidents": ("delete", 28, 1),
+    "crowd": ("compact", None, 1),
     "dead-letters": ("delete", 28, 8),
     "health": ("delete", 7, 1),
 }
@@ -164,7 +166,10 @@ def test_operations_speak_of_messages_of_their_own_channel_and_reading_is_commit
 
 
 def test_every_record_has_a_channel_and_every_json_payload_is_a_record() -> None:
-    assert {channel.message for channel in asyncapi.CHANNELS} == set(generate.RECORDS) | {"model-snapshot"}
+    assert {channel.message for channel in asyncapi.CHANNELS} == set(generate.RECORDS) | {
+        "model-snapshot",
+        "crowd-state",
+    }
 
 
 def test_schemas_imports_nothing_else_of_ours_and_no_kafka() -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from river import drift
 
-from agents.incidents.crowd import LOOK_MS, Crowd
+from agents.incidents.bursts import LOOK_MS
+from agents.incidents.crowd import Crowd
 from agents.incidents.meaning import shipped
 from agents.incidents.window import Seen
 from agents.scoring.policy_crowd import CrowdRules

@@ -1,7 +1,8 @@
 """Seeded replays: background messages at an even or a daily rate, and waves of like messages put into them.
 
 The background are real messages in a random order (the repository's own; with TOCSIN_CORPUS the labelled sets, which were not
-written for this), judged as triage judges them. The waves were written for this (waves.json). Owns: what is written when. Must never: look at what is found.
+written for this), judged as triage judges them. The waves were written for this (waves.json).
+Owns: what is written when. Must never: look at what is found.
 """
 
 from __future__ import annotations

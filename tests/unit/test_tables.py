@@ -71,6 +71,13 @@ HANDOFF = {
     "why": {"en": "SECRET", "fr": "SECRET"}, "priority": "p2", "route": "support", "transcript": ["m0", "m1"],
     "journey": None, "at": timestamp(NOW),
 }  # fmt: skip
+INCIDENT = {
+    "id": "i1", "kind": "burst", "state": "opened", "at": timestamp(NOW), "opened_at": timestamp(NOW),
+    "why": {"en": "Many.", "fr": "Beaucoup."}, "first": {"message_id": "m1", "customer_id": "c1", "at": timestamp(NOW),
+    "source": {"topic": "tocsin.messages", "partition": 2, "offset": 9}}, "messages": 20, "customers": 18, "rate": 20.0,
+    "peak": 20.0, "usual": None, "phrases": ["down"], "categories": {"technical": 20}, "channels": {"chat": 20},
+    "languages": {"en": 20}, "priorities": {"p3": 19, "p1": 1}, "examples": ["m1"], "alerts": [], "rang": 1,
+}  # fmt: skip
 EVENT = {"kind": "trouble", "at": NOW, "message_id": "m1", "weight": 0.5}
 CUSTOMER = {"turns": [], "standing": [{"kind": "at_risk", "score": 6.5, "events": [EVENT]}]}
 LETTER = {
@@ -89,6 +96,7 @@ GOOD = {
     "feedback": FEEDBACK,
     "actions": ACTION,
     "handoffs": HANDOFF,
+    "incidents": INCIDENT,
     "customers": CUSTOMER,
     "dead-letters": LETTER,
     "health": HEALTH,
