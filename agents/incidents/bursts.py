@@ -24,13 +24,13 @@ CLOSE = 0.52
 """Cosine from which on a message belongs to a middle."""
 BELONGS = 0.46
 """Cosine from which on a message belongs to an incident that goes on: it is likelier then."""
-HORIZONS_MS = (60_000, 300_000, HORIZON_MS)
+HORIZONS = ((60_000, -8.5), (300_000, -10.0), (HORIZON_MS, -14.0))
+"""How far back is looked (ms), and the decimal logarithm of the chance from which on it is none. Of a longer time there are more
+messages to choose a middle among, so that chance makes more of them (docs/incidents.md has the figures)."""
 LEAST_KNOWN = 200
 """Messages to compare with, below which nothing is usual yet."""
 LEAST_TIMES = 3.0
 """So many times what is usual, at least."""
-UNLIKELY = -9.0
-"""Decimal logarithm of the chance from which on it is none (docs/incidents.md has how it was chosen)."""
 LEAST_HOSTILE_CUSTOMERS = 3
 """Spam and raids are written by few; by one, they are no event."""
 HOSTILE = 4
@@ -73,7 +73,7 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
     asking = window.vectors[_asking(window, fresh, free, now)]
     alike = asking @ window.vectors.T >= ALIKE
     usual = (asking @ window.earlier.T >= ALIKE).sum(axis=1)
-    for horizon in HORIZONS_MS:
+    for horizon, unlikely in HORIZONS:
         within = (window.at > now - horizon) & free
         older = ~within & free
         before = int(older.sum()) + len(window.earlier)
@@ -84,13 +84,13 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
         odd = np.where(many > expected, many - expected - many * np.log(np.maximum(many, 1) / expected), 0.0)
         first = np.argsort(odd, kind="stable")[:_MOST_TRIED]
         found = _within(window, asking[first[odd[first] < 0.0]], within, older, least)
-        if found is not None and (best is None or found.chance < best.chance):
+        if found is not None and found.chance <= unlikely and (best is None or found.chance < best.chance):
             best = found
     return best
 
 
 def _asking(window: Window, fresh: npt.NDArray[np.intp], free: Mask, now: int) -> npt.NDArray[np.intp]:
-    lately = np.flatnonzero(free & (window.at > now - HORIZONS_MS[0]))
+    lately = np.flatnonzero(free & (window.at > now - HORIZONS[0][0]))
     others = lately[lately % TURNS == now // LOOK_MS % TURNS]
     return np.concatenate([some[:: len(some) // MOST_ASKING + 1] for some in (fresh, np.setdiff1d(others, fresh))])
 
@@ -114,7 +114,7 @@ def _within(window: Window, starts: Vectors, within: Mask, older: Mask, least: i
         share = int((before @ middle >= CLOSE).sum())
         wanted = float(_at_most(np.array(share))) / len(before) * max(len(now) - int(close.sum()), 1)
         chance = tail(count, wanted) if count >= LEAST_TIMES * wanted else 0.0
-        if chance <= (UNLIKELY if best is None else best.chance):
+        if chance < (0.0 if best is None else best.chance):
             usual = int((before @ middle >= BELONGS).sum())
             best = Burst(places[close], middle, usual / len(before), len(before), chance)
     return best

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from agents.incidents.bursts import UNLIKELY, tail
+from agents.incidents.bursts import tail
 
 CELLS = 1 << 16
 QUARTER_MS = 21_600_000
@@ -27,6 +27,8 @@ GROWTH = 1.5
 """Times the day before, for each of three days."""
 LEAST = 10
 """Messages in the last day."""
+UNLIKELY = -8.0
+"""Decimal logarithm of the chance from which on it is none."""
 WATCHED_MS = 86_400_000
 Counts = npt.NDArray[np.uint32]
 

@@ -234,3 +234,146 @@ def test_a_phrase_stands_with_its_rings_and_how_many_were_right(play: Play) -> N
         ]
 
     play(story)
+
+
+def incident(number: int, state: str, seconds: float, **more: Any) -> dict[str, Any]:
+    source = {"topic": "tocsin.messages", "partition": 0, "offset": number}
+    first = {"message_id": f"m{number}", "customer_id": "c1", "source": source, "at": moment(0)}
+    counts = {name: {"x": 1} for name in ("categories", "channels", "languages", "priorities")}
+    fields = {"id": f"i{number}", "kind": "burst", "why": {"en": "Many.", "fr": "Beaucoup."}, "first": first, **counts}
+    told = {"messages": 20, "customers": 20, "rate": 20.0, "peak": 20.0, "phrases": ["down"], "examples": [], "rang": 0}
+    times = {"at": moment(seconds), "opened_at": moment(0)}
+    return {**fields, **told, **times, "state": state, "alerts": [], **more}
+
+
+def test_an_incident_stands_as_its_last_record_says_with_all_that_it_gathered(play: Play) -> None:
+    def alert(group: str) -> dict[str, Any]:
+        return {"message_id": "m1", "decision_id": group, "group": group, "priority": "p1"}
+
+    usual = {"rate": 0.5, "low": 0.1, "high": 1.0, "hours": 3}
+
+    async def story(stage: Stage) -> None:
+        rows = [
+            incident(1, "opened", 0, alerts=[alert("g1")], usual=usual),
+            incident(1, "grown", 9, messages=80, peak=60.0, alerts=[alert("g1"), alert("g2")], rang=3, usual=usual),
+            incident(2, "opened", 5),
+            incident(1, "closed", 99, messages=90, closed_at=moment(99), rang=3, usual=usual),
+        ]
+        await stage.record("incidents", rows)
+        found = await stage.sink.query(
+            f"SELECT id, state, messages, peak, usual_at_most, gathered, rang FROM ({query('incidents')})"
+        )
+        assert found == [
+            {
+                "id": "i2",
+                "state": "opened",
+                "messages": 20,
+                "peak": 20.0,
+                "usual_at_most": 0.0,
+                "gathered": 0,
+                "rang": 0,
+            },
+            {
+                "id": "i1",
+                "state": "closed",
+                "messages": 90,
+                "peak": 60.0,
+                "usual_at_most": 1.0,
+                "gathered": 2,
+                "rang": 3,
+            },
+        ]
+
+    play(story)
+
+
+def word(number: int, kind: str, predicted: dict[str, Any], **more: Any) -> dict[str, Any]:
+    judged = {"source": {"topic": "tocsin.messages", "partition": 0, "offset": number}, "status": "scored", **predicted}
+    fields = {"id": f"f{number}", "message_id": f"m{number}", "customer_id": "c1", "kind": kind, "reviewer": "ana"}
+    return {**fields, "text": "x", "labels": {"priority": "p2"}, "predicted": judged, **more}
+
+
+def test_the_budget_stands_beside_its_precision(play: Play) -> None:
+    budget = {"priority": "p2", "route": "care", "hourly": 10, "rang": 10, "held": 5}
+
+    async def story(stage: Stage) -> None:
+        more = {"kind": "budget", "id": "budget-p2-care-1"}
+        await stage.record(
+            "incidents",
+            [
+                incident(1, "opened", 0, budget=budget, **more),
+                incident(1, "closed", 9, budget={**budget, "held": 7}, **more),
+            ],
+        )
+        place = {"priority": "p2", "route": "care"}
+        said = [
+            word(1, "confirm", place),
+            word(2, "confirm", place),
+            word(3, "override", place, labels={"priority": "p3"}),
+        ]
+        await stage.record("feedback", said)
+        (found,) = await stage.sink.query(
+            f"SELECT priority, route, hourly, rang, held, judged, precision, lowest, highest FROM ({query('budget')})"
+        )
+        assert (found["hourly"], found["rang"], found["held"], found["judged"]) == (10, 10, 7, 3)
+        assert 0.2 < found["lowest"] < found["precision"] == pytest.approx(2 / 3) < found["highest"] < 0.95
+
+    play(story)
+
+
+def test_misses_are_counted_among_samples_alone(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        waits = {"priority": "p3"}
+        said = [
+            word(1, "override", waits, decision_id="00000001" + 24 * "0"),
+            word(2, "confirm", waits, decision_id="01000000" + 24 * "0", labels={"priority": "p3"}),
+            word(3, "override", waits, decision_id="ff000000" + 24 * "0"),
+        ]
+        await stage.record("feedback", said)
+        (found,) = await stage.sink.query(query("misses"), {"share": 0.005})
+        assert (found["judged"], found["missed"], found["share"]) == (2, 1, 0.5)
+        assert found["lowest"] < 0.1 and found["highest"] > 0.9
+        (none,) = await stage.sink.query(query("misses"), {"share": 0.0})
+        assert (none["judged"], none["lowest"], none["highest"]) == (0, 0, 1)
+
+    play(story)
+
+
+def test_trends_say_how_many_times_more_and_how_sure_that_is(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        numbers = range(1, 41)
+        await stage.record(
+            "messages",
+            [
+                {**said(number, "customer", 0), "text": "the locker is shut" if number <= 12 else "hello there everyone",
+                 "attributes": {"product": "X200"} if number <= 4 else {}}
+                for number in numbers
+            ],
+        )  # fmt: skip
+        await stage.record("decisions", [decided(number) for number in numbers])
+        trends = query("trends")
+        found = {
+            (one["by"], one["topic"]): one
+            for one in await stage.sink.query(f"SELECT * FROM ({trends}) ORDER BY by, topic")
+        }
+        assert found["word", "locker"]["n"] == 12
+        assert found["word", "locker"]["small"] == 0
+        assert found["product", "X200"]["n"] == 4
+        assert found["product", "X200"]["small"] == 1
+        assert set(found["product", "X200"]["examples"]) == {"m1", "m2", "m3", "m4"}
+        for one in found.values():
+            assert one["times_at_least"] < one["times"] < one["times_at_most"]
+
+    play(story)
+
+
+def test_the_heat_map_counts_writing_and_answering_by_hour_of_the_week(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.record("messages", [said(1, "customer", 0), said(2, "agent", 5), said(3, "customer", 9)])
+        await stage.record("decisions", [decided(1, priority="p1"), decided(3)])
+        (found,) = await stage.sink.query(
+            f"SELECT sum(messages) m, sum(flagged) f, sum(answers) a FROM ({query('heatmap')})"
+        )
+        assert found == {"m": 2, "f": 1, "a": 1}
+
+    play(story)

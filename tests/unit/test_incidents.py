@@ -32,7 +32,7 @@ def judged() -> Judged:
 
 @pytest.fixture(scope="module")
 def texts() -> list[tuple[str, str]]:
-    return [(text, language) for text, language in background()][:1500]
+    return [(text, language) for text, language in background()]
 
 
 def told(crowd: Crowd, lines: list[Told], *, rest: int = 60) -> list[Incident]:
@@ -65,7 +65,7 @@ def test_twenty_like_messages_among_a_thousand_a_minute_are_one_incident(
     assert set(found[-1].phrases) & {"twice", "deux", "fois", "charged", "débité", "double"}
     assert {*found[-1].languages} >= {*languages}
     assert found[-1].usual is not None
-    assert found[0].peak > 3 * found[0].usual.rate  # type: ignore[union-attr]  # as above
+    assert found[-1].peak > found[-1].usual.high
 
 
 def test_nothing_is_made_of_a_quiet_half_hour(judged: Judged, texts: list[tuple[str, str]]) -> None:
