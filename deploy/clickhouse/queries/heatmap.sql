@@ -9,7 +9,7 @@ SELECT
 FROM
 (
     SELECT toDateTime(received_at, 'UTC') AS moment, 1 AS written, priority != 'p3' AS rang, 0 AS answered
-    FROM decisions WHERE supersedes IS NULL AND received_at > now() - INTERVAL 28 DAY
+    FROM decisions WHERE supersedes = '' AND received_at > now() - INTERVAL 28 DAY
     UNION ALL
     SELECT toDateTime(received_at, 'UTC'), 0, 0, 1
     FROM messages WHERE author_role = 'agent' AND received_at > now() - INTERVAL 28 DAY

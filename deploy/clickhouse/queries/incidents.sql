@@ -2,7 +2,7 @@
 -- usually brings (messages a minute; of slow ones a day), and the alerts that they gathered.
 SELECT
     id,
-    argMax(kind, place) AS kind,
+    any(kind) AS kind,
     argMax(state, place) AS state,
     min(opened_at) AS opened_at,
     argMax(closed_at, place) AS closed_at,
@@ -16,7 +16,10 @@ SELECT
     argMax(examples, place) AS examples,
     argMax(rang, place) AS rang,
     uniqExactArray(alerts.group) AS gathered
-FROM (SELECT *, (received_at, _offset) AS place FROM incidents WHERE received_at > now() - INTERVAL 28 DAY)
-WHERE kind != 'budget'
+FROM
+(
+    SELECT *, (received_at, _offset) AS place FROM incidents
+    WHERE kind != 'budget' AND received_at > now() - INTERVAL 28 DAY
+)
 GROUP BY id
 ORDER BY state = 'closed', opened_at DESC

@@ -14,7 +14,7 @@ WITH
         FROM decisions AS d
         LEFT ANY JOIN (SELECT id, text, attributes FROM messages WHERE received_at > now() - INTERVAL 8 DAY) AS m
             ON m.id = d.message_id
-        WHERE d.received_at > now() - INTERVAL 8 DAY AND d.supersedes IS NULL
+        WHERE d.received_at > now() - INTERVAL 8 DAY AND d.supersedes = ''
     ),
     total AS (SELECT countIf(now_) AS today, countIf(NOT now_) AS before FROM lately),
     topics AS
