@@ -10,12 +10,15 @@ decision.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from hashlib import blake2b
 
 import msgspec
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from agents.handout import PolicyHandout
 from agents.incidents.bursts import LOOK_MS
@@ -40,16 +43,20 @@ from streams.roles import GroupRole
 from streams.settings import Settings
 from streams.transactions import Transactions
 
+log = logging.getLogger("tocsin.crowd")
+
 SOURCE = "tocsin/crowd"
 SAVE_SECONDS = 20.0
 """State is written at least this often while messages come; what is told of is written at once."""
 TICK_SECONDS = 0.5
-BEHIND_SECONDS = 5.0
+BEHIND_SECONDS = 60.0
 """How long a decision waits for its message to be read; triage read it, so it is there."""
+AHEAD_SECONDS = 5.0
+"""How long one partition waits for the others, where they are behind."""
 AHEAD_MS = 30_000
 """How far one partition may be read ahead of the others in time: a look is had at all of them."""
 MOST_WAITING = 20_000
-"""Messages of a partition whose decisions were not read yet; the oldest go."""
+"""Messages of a partition whose decisions were not read yet; beyond, the next are not read before."""
 
 
 class _Texts:
@@ -96,6 +103,8 @@ class CrowdRole(GroupRole):
         self._offsets: dict[TopicPartition, int] = {}
         self._heard: dict[int, int] = {}
         self._saved_at = 0.0
+        self._unsaved = False
+        self._behind = False
         self._quarter = 0
         self._ticking: asyncio.Task[None] | None = None
         self.app = ChunkApp(
@@ -125,6 +134,9 @@ class CrowdRole(GroupRole):
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
+        async with self._lock:
+            if self._crowd is not None and self._unsaved:
+                await self._look(self._crowd, last=True)
         await super().stop()
         await self._transactions.close()
         await self._policies.stop()
@@ -139,14 +151,16 @@ class CrowdRole(GroupRole):
     async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
         """Fences the previous owner, then takes over what it kept."""
         async with self._lock:
-            self._crowd, self._offsets, self._texts, self._heard = None, {}, {}, {}
+            self._crowd, self._offsets, self._texts, self._heard, self._unsaved = None, {}, {}, {}, False
             await self._transactions.assign(partitions)
             if not partitions:
                 return
             self._texts = {tp.partition: _Texts() for tp in partitions}
             for tp in partitions:
+                offset, _ = await self.app.consumer.committed(tp)
+                if offset is not None:
+                    self._offsets[tp] = offset
                 if tp.topic == self.settings.topic("messages"):
-                    offset, _ = await self.app.consumer.committed(tp)
                     self._texts[tp.partition].read_to(offset or 0)
             self._crowd = await self._restored()
 
@@ -198,7 +212,7 @@ class CrowdRole(GroupRole):
         if texts is None:
             return  # a rebalance came between
         decided = _decided(chunk) if chunk.tp.topic == self.settings.topic("decisions") else None
-        if decided and not await self._messages_read(chunk, decided, texts):
+        if not await (self._room(chunk, texts) if decided is None else self._messages_read(chunk, decided, texts)):
             return
         async with self._lock:
             if chunk.generation != self.app.consumer.generation or self._crowd is None:
@@ -211,6 +225,7 @@ class CrowdRole(GroupRole):
                 self._heard[chunk.tp.partition] = chunk.records[-1].timestamp
                 self._offsets[chunk.tp] = chunk.next_offset
             self._offsets[TopicPartition(self.settings.topic("messages"), chunk.tp.partition)] = texts.begin
+            self._unsaved = True
         self.finished(chunk)
         self.count(messages=len(chunk.records))
 
@@ -222,8 +237,6 @@ class CrowdRole(GroupRole):
                 continue  # triage makes its dead letter
             if message.author_role == "customer":
                 texts.by_offset[record.offset] = message
-        while len(texts.by_offset) > MOST_WAITING:
-            texts.by_offset.popitem(last=False)
 
     def _seen(self, decided: list[tuple[int, Decision]], texts: _Texts) -> list[tuple[Seen, list[str]]]:
         found = []
@@ -239,9 +252,22 @@ class CrowdRole(GroupRole):
     async def _messages_read(self, chunk: Chunk, decided: list[tuple[int, Decision]], texts: _Texts) -> bool:
         """Waits until the messages of a chunk's decisions were read, and no other partition is far behind; False where a
         rebalance came between."""
-        furthest = max(decision.source.offset for _, decision in decided)
-        deadline = time.monotonic() + BEHIND_SECONDS
-        while time.monotonic() < deadline and (texts.reached <= furthest or self._ahead(chunk)):
+        furthest = max((decision.source.offset for _, decision in decided), default=-1)
+        begun = time.monotonic()
+
+        def waits() -> bool:
+            waited = time.monotonic() - begun
+            behind = texts.reached <= furthest and waited < BEHIND_SECONDS
+            return behind or (waited < AHEAD_SECONDS and self._ahead(chunk))
+
+        return await self._while(chunk, texts, waits)
+
+    async def _room(self, chunk: Chunk, texts: _Texts) -> bool:
+        """Waits until enough of the messages read so far were decided; False where a rebalance came between."""
+        return await self._while(chunk, texts, lambda: len(texts.by_offset) >= MOST_WAITING)
+
+    async def _while(self, chunk: Chunk, texts: _Texts, waits: Callable[[], bool]) -> bool:
+        while waits():
             if chunk.generation != self.app.consumer.generation:
                 return False
             try:
@@ -254,30 +280,39 @@ class CrowdRole(GroupRole):
         others = [at for number, at in self._heard.items() if number != chunk.tp.partition]
         return bool(others) and chunk.records[0].timestamp > min(others) + AHEAD_MS and self._behind
 
-    @property
-    def _behind(self) -> bool:
-        """Whether there is a backlog: what is handed over was written a while ago."""
-        return bool(self._heard) and max(self._heard.values()) < time.time() * 1000 - AHEAD_MS
-
     # --- looks
 
     async def _tick(self) -> None:
         """Has a look every few seconds of the messages' time, for ever."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
+            await self._notice_backlog()
             async with self._lock:
                 if self._crowd is not None and self.app.consumer.assigned_at is not None:
                     await self._look(self._crowd)
 
-    async def _look(self, crowd: Crowd) -> None:
+    async def _notice_backlog(self) -> None:
+        """Whether what is handed over was written a while ago, and there is more: then its time is the time."""
+        old = bool(self._heard) and max(self._heard.values()) < time.time() * 1000 - AHEAD_MS
+        if not old or self.app.consumer.assigned_at is None:
+            self._behind = False
+            return
+        try:
+            backlog = await self.app.consumer.backlog()
+        except KafkaError as error:
+            log.warning("the backlog is not known: %r", error)
+            return
+        self._behind = any(end > position for position, end in backlog.values())
+
+    async def _look(self, crowd: Crowd, *, last: bool = False) -> None:
         now = time.time_ns() // 1_000_000
         if self._behind:
             now = min(max(self._heard.values()), now)
-        if now - crowd.looked_at < LOOK_MS:
+        if now - crowd.looked_at < (1 if last else LOOK_MS):
             return
         generation = self.app.consumer.generation
         told = crowd.look(now, self.policy.crowd)
-        due = time.monotonic() - self._saved_at >= SAVE_SECONDS and self._offsets
+        due = self._unsaved and (last or time.monotonic() - self._saved_at >= SAVE_SECONDS)
         if told.incidents or told.silent or due:
             outputs = self._outputs(crowd, told)
             if generation == self.app.consumer.generation and self._offsets:
@@ -315,7 +350,7 @@ class CrowdRole(GroupRole):
     async def _write(self, crowd: Crowd, outputs: Outputs) -> None:
         async with self._transactions.together(self._offsets) as producer:
             await outputs.send(producer)
-        self._saved_at, self._quarter = time.monotonic(), crowd.days.quarter
+        self._saved_at, self._quarter, self._unsaved = time.monotonic(), crowd.days.quarter, False
 
 
 def _decided(chunk: Chunk) -> list[tuple[int, Decision]]:

@@ -128,7 +128,7 @@ class Faults:
             for name, pid in pids.items():
                 await self._stack.workers[name].until_another(pid)
 
-    _kill_triage = _kill_follow = _kill_several = _kill
+    _kill_triage = _kill_follow = _kill_crowd = _kill_several = _kill
 
     async def _freeze(self, names: list[str], what: dict[str, Any], done: Done) -> None:
         async with AsyncExitStack() as disturbing:

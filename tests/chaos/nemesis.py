@@ -8,11 +8,12 @@ from __future__ import annotations
 import random
 from typing import Any, NamedTuple
 
-WORKERS = ("triage-1", "triage-2", "learn", "record", "follow-1", "follow-2")
+WORKERS = ("triage-1", "triage-2", "learn", "record", "follow-1", "follow-2", "crowd")
 ANYWHERE = (
     "kill",
     "kill_triage",
     "kill_follow",
+    "kill_crowd",
     "kill_several",
     "freeze_short",
     "freeze_long",
@@ -112,7 +113,9 @@ class Nemesis:
             case "kill_triage":
                 what = {"workers": [rng.choice(WORKERS[:2])]}
             case "kill_follow":
-                what = {"workers": [rng.choice(WORKERS[4:])]}
+                what = {"workers": [rng.choice(WORKERS[4:6])]}
+            case "kill_crowd":
+                what = {"workers": ["crowd"]}
             case "kill_several":
                 what = {"workers": sorted(rng.sample(WORKERS, rng.randint(2, 4)))}
             case "freeze_short":

@@ -26,8 +26,18 @@ BY_CUSTOMER = (
     "handoffs",
     "dead-letters",
 )
-SINGLE = ("feedback", "lessons", "model-updates", "health")
-RECORDED = ("messages", "decisions", "feedback", "actions", "customers", "handoffs", "dead-letters", "health")
+SINGLE = ("feedback", "lessons", "model-updates", "incidents", "crowd", "health")
+RECORDED = (
+    "messages",
+    "decisions",
+    "feedback",
+    "actions",
+    "customers",
+    "handoffs",
+    "incidents",
+    "dead-letters",
+    "health",
+)
 
 
 class NotReached(Exception):

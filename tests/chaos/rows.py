@@ -21,6 +21,7 @@ TABLES = {
     "feedback": ("feedback", "id"),
     "actions": ("actions", "id"),
     "handoffs": ("handoffs", "id"),
+    "incidents": ("incidents", "id"),
     "dead-letters": ("dead_letters", "sha256"),
     "health": ("health", "code"),
 }

@@ -98,7 +98,7 @@ class Session:
                 raise NotReady(f"no decision within {DRAIN_SECONDS:g} s: {workers[0].tail()}")
             await asyncio.sleep(0.05)
         first = min(times[0] for times in self.accounts.moments.values()) - begun
-        for name in ("learn", "record", "follow-1", "follow-2"):
+        for name in ("learn", "record", "follow-1", "follow-2", "crowd"):
             await self.stack.worker(name, name.partition("-")[0], clock=name != "follow-1").start()
         for worker in self.stack.workers.values():
             await worker.until_ready()
@@ -137,6 +137,9 @@ class Session:
             await self.stack.stop("record", "to look at the engine's folder")
         if drained:
             await self._account(one)
+        if last and drained:
+            read_to = await committed(self._kafka.address, self.prefix + "crowd", self.prefix)
+            one.failures += [Failure(*each) for each in self.accounts.crowded.account(read_to)]
         if not last and not self.stack.clickhouse.over_http and drained:
             await self.stack.workers["record"].start()
         one.drain_seconds = round(time.monotonic() - healed, 2)

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from typing import Any, NamedTuple
 
+from tests.chaos.crowded import Crowded
 from tests.chaos.followed import Followed
 from tests.chaos.learned import Learned
 from tests.chaos.load import Entry, Ledger
@@ -67,6 +68,7 @@ class Accounts:
         self.repeated_letters = 0
         self.learned = Learned(self._fail)
         self.followed = Followed(self._fail)
+        self.crowded = Crowded()
         self.recent: list[dict[str, Any]] = []
 
     # --- records, as they come
@@ -89,6 +91,11 @@ class Accounts:
             case "handoffs":
                 self._row(name, record, json.loads(record.value)["id"])
                 self.followed.handoff(record)
+            case "incidents":
+                self._row(name, record, json.loads(record.value)["id"])
+                self.crowded.incident(record)
+            case "crowd":
+                self.crowded.state(record)
             case "health":
                 self._row(name, record, json.loads(record.value)["code"])
             case _:
@@ -132,6 +139,7 @@ class Accounts:
         if source["topic"] != self._prefix + "messages" or source["partition"] != record.partition:
             self._fail("decision_source", where, str(source))
         self.followed.decision(decision)
+        self.crowded.decision(record, decision)
         if decision["decided_by"] == "history":
             self._judge(decision)
             return

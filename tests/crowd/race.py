@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from river import drift
 
@@ -43,7 +44,8 @@ class Found:
 
 def crowd(lines: Iterable[Told], rules: CrowdRules) -> tuple[Found, dict[str, list[int]]]:
     """What crowd says; and when the messages of each wave came (ms)."""
-    one, found, waves = Crowd(shipped(), {}), Found(), defaultdict(list)
+    one, found = Crowd(shipped(), {}), Found()
+    waves: dict[str, list[int]] = defaultdict(list)
     owner: dict[str, str] = {}
     next_look = 0
     for at, seen, words, wave in lines:
@@ -98,12 +100,16 @@ def threshold(lines: Iterable[Told], least: int = 12, times: float = 3.0) -> Fou
 
 def river_adwin(lines: Iterable[Told]) -> Found:
     """River's ADWIN on each category's messages a minute."""
-    return _by_category(lines, lambda: _River(drift.ADWIN(delta=0.002)))
+    return _by_category(lines, lambda: _River(_ADWIN(delta=0.002)))
 
 
 def river_page_hinkley(lines: Iterable[Told]) -> Found:
     """River's Page-Hinkley on the same."""
-    return _by_category(lines, lambda: _River(drift.PageHinkley(mode="up")))
+    return _by_category(lines, lambda: _River(_PageHinkley(mode="up")))
+
+
+_ADWIN: Any = drift.ADWIN
+_PageHinkley: Any = drift.PageHinkley  # without types
 
 
 class _Plain:
@@ -121,7 +127,7 @@ class _Plain:
 
 
 class _River:
-    def __init__(self, detector: drift.ADWIN | drift.PageHinkley) -> None:
+    def __init__(self, detector: Any) -> None:
         self._detector = detector
 
     def rings(self, count: int) -> bool:
@@ -129,15 +135,16 @@ class _River:
         return bool(self._detector.drift_detected)
 
 
-def _by_category(lines: Iterable[Told], make: object) -> Found:
-    found, detectors = Found(), {}
+def _by_category(lines: Iterable[Told], make: Callable[[], _Plain | _River]) -> Found:
+    found = Found()
+    detectors: dict[str, _Plain | _River] = {}
     counts: Counter[str] = Counter()
     waves: dict[str, Counter[str]] = defaultdict(Counter)
     minute = 0
     for at, seen, _, wave in lines:
         if at // 60_000 != minute:
             for category in {*detectors, *counts}:
-                detector = detectors.setdefault(category, make())  # type: ignore[operator]
+                detector = detectors.setdefault(category, make())
                 if detector.rings(counts[category]):
                     if waves[category]:
                         found.opened.setdefault(waves[category].most_common(1)[0][0], at)

@@ -26,7 +26,7 @@ from agents.training.corpora import bootstrap, rows
 from schemas.base import timestamp
 from schemas.decision import Source
 from schemas.message import Message, message_of
-from streams.settings import Settings
+from streams.settings import load
 
 WAVES: dict[str, Any] = json.loads(Path(__file__).with_name("waves.json").read_bytes())
 BEGIN_MS = 1_795_000_200_000
@@ -72,7 +72,7 @@ class Judged:
 
     def __init__(self) -> None:
         self.policy = of_file(None)
-        self._judge = Judge(self.policy, Model(load_base(Settings())))
+        self._judge = Judge(self.policy, Model(load_base(load())))
         self._known: dict[str, Line] = {}
 
     def line(self, text: str, language: str | None = None) -> Line:
@@ -123,18 +123,18 @@ def replay(
             at = wave.at + wave.seconds * (number + rng.random()) / wave.count
             told.append((at, text, wave.label, f"{wave.label}-{writer}"))
     told.sort(reverse=True)
-    at, number = 0.0, 0
+    begun, number = 0.0, 0
     while True:
-        at += rng.expovariate(a_minute / 60)
-        while told and told[-1][0] <= min(at, seconds):
-            when, text, name, writer = told.pop()
+        begun += rng.expovariate(a_minute / 60)
+        while told and told[-1][0] <= min(begun, seconds):
+            when, said, name, author = told.pop()
             number += 1
-            yield _at(judged.line(text), when, number, writer, name)
-        if at >= seconds:
+            yield _at(judged.line(said), when, number, author, name)
+        if begun >= seconds:
             return
         text, language = texts[rng.randrange(len(texts))]
         number += 1
-        yield _at(judged.line(text, language), at, number, f"c-{rng.randrange(50_000)}", None)
+        yield _at(judged.line(text, language), begun, number, f"c-{rng.randrange(50_000)}", None)
 
 
 def _at(
