@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 180
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz quality train lint types format tools schemas lock clean
+.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz quality crowd train lint types format tools schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ fuzz: setup ## every decoder, the policy and the HTTP doors, FUZZ_SECONDS of CPU
 tools:
 	@sh tests/tools.sh
 
+crowd: setup ## waves put into real background: what crowd finds, beside ordinary detectors; writes docs/incidents
+	$(BIN)/python -m tests.crowd --out docs/incidents
+
 quality: setup ## how well it judges, beside ordinary tools; TOCSIN_CORPUS adds real sets; writes docs/quality
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/quality.txt
 	$(BIN)/python -m tests.quality --out docs/quality
@@ -56,6 +59,7 @@ train: setup ## the base that ships, anew; needs TOCSIN_CORPUS; some minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/train.txt
 	$(BIN)/tocsin train --out agents/scoring/data/base.tocsin --page docs/base.md
 	$(BIN)/python -m agents.training.answers --out agents/history/data/answers.json
+	$(BIN)/python -m agents.training.meaning --out agents/incidents/data/words.tocsin
 
 lint: setup ## style, and generated files that drifted
 	$(BIN)/ruff check .

@@ -90,7 +90,22 @@ def readable(topic: str, record: Record) -> Text:
         text = value.get("message", {}).get("text")
         line.append(_safe(str(text)[:160]) if text else f"message {_safe(decision['message_id'])}")
         return line
+    if topic == "incidents":
+        return line.append_text(_incident(value))
     return line.append(_safe(orjson.dumps(value).decode()[:400]))
+
+
+def _incident(value: dict[str, Any]) -> Text:
+    line = Text(f"{value['kind']:9}{value['state']:7}", style="red" if value["state"] != "closed" else "green")
+    line.append(f"{_safe(value['why']['en'])}  ", style="bold")
+    budget, usual = value.get("budget"), value.get("usual")
+    if budget is not None:
+        return line.append(
+            f"{budget['priority']} {_safe(budget['route'])}: {budget['held']} beyond {budget['hourly']} an hour"
+        )
+    line.append(f"{value['messages']} messages of {value['customers']}, {value['rate']:.0f} a minute")
+    line.append(f" (usually {usual['rate']:.1f})  " if usual else "  ")
+    return line.append(_safe(", ".join(value["phrases"])), style="cyan")
 
 
 def _label(decision: dict[str, Any], head: str) -> str:

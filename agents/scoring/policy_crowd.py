@@ -25,7 +25,6 @@ class CrowdRules:
         sample: share of p3 that goes to `review`, so that what was missed is known.
         budget: alerts an hour by priority and route; what the route `default` has stands for the others; None: no bound.
         silent_after: messages that a channel should have brought, while it brought none.
-        nobody_seconds: p0 that no reader has got past for so long have no reader.
     """
 
     least: int = 12
@@ -35,7 +34,6 @@ class CrowdRules:
     sample: float = 0.005
     budget: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     silent_after: int = 15
-    nobody_seconds: int = 120
 
     def hourly(self, priority: str, route: str) -> int | None:
         """How many alerts of a priority and route may ring in an hour; None: as many as there are, and so for p0 always."""

@@ -17,7 +17,7 @@ def read_crowd(node: Node, floors: frozenset[str], routes: tuple[str, ...]) -> C
     """The section; raises `PolicyError` with the line that is wrong."""
     top = node.map(
         required=(
-            "least", "quiet_seconds", "impostors", "product", "sample", "budget", "silent_after", "nobody_seconds",
+            "least", "quiet_seconds", "impostors", "product", "sample", "budget", "silent_after",
         ),
     )  # fmt: skip
     return CrowdRules(
@@ -28,7 +28,6 @@ def read_crowd(node: Node, floors: frozenset[str], routes: tuple[str, ...]) -> C
         sample=top["sample"].number(0, 1),
         budget=MappingProxyType(_budget(top["budget"], routes)),
         silent_after=top["silent_after"].whole(5, 10_000),
-        nobody_seconds=top["nobody_seconds"].whole(30, _DAY),
     )
 
 
