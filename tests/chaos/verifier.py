@@ -39,7 +39,7 @@ def rings_on(decision: dict[str, Any]) -> list[str]:
     topics = [f"priority.{decision['priority']}"] if decision["priority"] in FLAGGED else []
     unread = decision["status"] == "unscored" and decision.get("status_reason") != "too_short"
     if not topics and decision["status"] == "scored" and not decision["supersedes"]:
-        return ["review"] if int(decision["id"][:8], 16) / 2**32 < SAMPLE else []
+        return ["review"] if int(decision["id"][:8].ljust(8, "f"), 16) / 2**32 < SAMPLE else []
     return [*topics, "review"] if decision["status"] == "abstained" or unread else topics
 
 

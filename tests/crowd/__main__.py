@@ -148,7 +148,8 @@ category.
         head += f"| {' | '.join(map(str, cells))} | {row['false']} | {row['false_a_day']:g} | {row['precision']:g} |\n"
     quiet = result["quiet"]
     head += f"""
-Quiet: {quiet["hours"]:g} hours of background alone, {quiet["crowd_false"]} false incidents; the plain threshold has {quiet["threshold_false"]}.
+Quiet: {quiet["hours"]:g} hours of background alone, {quiet["crowd_false"]} false incidents; the plain threshold has
+{quiet["threshold_false"]}.
 Cost: {result["microseconds_a_message"]} us of CPU a message, looks included. State written: {result["state_bytes"]:,} bytes.
 
 | wave | s after the twentieth | kind | told as |
