@@ -10,10 +10,15 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from agents.incidents.crowd import Crowd
+from agents.incidents.meaning import shipped
+from agents.incidents.state import packed
+from tests.chaos.crowded import Crowded
 from tests.chaos.load import Entry, Ledger
 from tests.chaos.nemesis import ANYWHERE, IN_PROCESS, LONG, OVER_HTTP, Nemesis, sessions
 from tests.chaos.picture import Limit, Point, scatter
@@ -237,7 +242,7 @@ def test_the_verifier_says_what_is_wrong_with_lessons(
 def _held(offsets: list[int], rolled: int) -> dict[str, Any]:
     pairs = [[offset, zlib.crc32(f"d{offset}".encode())] for offset in offsets]
     nothing: dict[str, Any] = {
-        topic: [] for topic in ("messages", "feedback", "actions", "handoffs", "dead-letters", "health")
+        topic: [] for topic in ("messages", "feedback", "actions", "handoffs", "incidents", "dead-letters", "health")
     }
     tables: dict[str, Any] = {
         name: [] for name in ("worker_metrics", "model_quality", "raw_worker_metrics", "raw_model_quality")
@@ -320,3 +325,30 @@ def test_a_worker_that_breaks_the_rule_is_caught(control: str, tmp_path: Path) -
     done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"control {control}: caught" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("count", "states", "alerts", "checks"),
+    [
+        (3, ["opened", "grown", "closed", "opened"], ["d1", "d2"], set()),
+        (2, ["opened"], [], {"crowd_counts"}),
+        (3, ["opened", "opened"], [], {"incident_order"}),
+        (3, ["grown"], [], {"incident_order"}),
+        (3, ["opened"], ["d1", "d1"], {"gathered_twice"}),
+    ],
+)
+def test_the_verifier_says_what_is_wrong_with_what_crowd_does(
+    count: int, states: list[str], alerts: list[str], checks: set[str]
+) -> None:
+    crowd = Crowd(shipped(), {})
+    for number in range(count):
+        crowd.week.take("chat", number)
+    crowded = Crowded()
+    crowded.state(SimpleNamespace(key=b"state", value=packed(crowd)))
+    for offset, supersedes in ((0, None), (1, None), (2, "x"), (3, None), (4, None)):
+        decision = {"supersedes": supersedes, "revision": 0, "status": "scored"}
+        crowded.decision(SimpleNamespace(partition=0, offset=offset), decision)
+    for number, state in enumerate(states):
+        told = {"id": "i1", "state": state, "alerts": [{"decision_id": one} for one in alerts if number == 0]}
+        crowded.incident(SimpleNamespace(value=json.dumps(told).encode()))
+    assert {check for check, _, _ in crowded.account({("decisions", 0): 4})} == checks
