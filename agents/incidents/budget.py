@@ -15,7 +15,7 @@ from agents.scoring.policy_crowd import CrowdRules
 from schemas.incident import Budget
 
 HOUR_MS = 3_600_000
-MOST_GROUPS = 50_000
+MOST_GROUPS = 5_000
 
 
 class Purse(Struct):

@@ -29,6 +29,8 @@ HORIZONS = ((60_000, -8.5), (300_000, -10.0), (HORIZON_MS, -14.0))
 messages to choose a middle among, so that chance makes more of them (docs/incidents.md has the figures)."""
 LEAST_KNOWN = 200
 """Messages to compare with, below which nothing is usual yet."""
+LEAST_BEFORE = 0.5
+"""Messages to compare with for each of the time that is looked at: of fewer, a middle can be found that they happen to miss."""
 LEAST_TIMES = 3.0
 """So many times what is usual, at least."""
 LEAST_HOSTILE_CUSTOMERS = 3
@@ -77,7 +79,7 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
         within = (window.at > now - horizon) & free
         older = ~within & free
         before = int(older.sum()) + len(window.earlier)
-        if within.sum() < least or before < LEAST_KNOWN:
+        if within.sum() < least or before < max(LEAST_KNOWN, LEAST_BEFORE * within.sum()):
             continue
         many = alike[:, within].sum(axis=1)
         expected = _at_most(usual + alike[:, older].sum(axis=1)) * (within.sum() / before)

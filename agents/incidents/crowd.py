@@ -30,7 +30,7 @@ LEAST_WATCHED = 5
 """Customers whose messages hold a watched word, before it is an incident."""
 SAME = 0.7
 """Cosine from which on two middles are one incident's."""
-MOST_OPEN = 200
+MOST_OPEN = 50
 """Incidents that go on at once; beyond, the longest quiet is closed."""
 MOST_PER_LOOK = 10
 KINDS: dict[str, Kind] = {"impostor": "impostor", "spam": "spam", "abuse": "raid"}

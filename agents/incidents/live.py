@@ -23,7 +23,7 @@ MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 MOST_MIDDLES = 4
 """Of one incident: its two languages, and what it turns into."""
-MOST_CUSTOMERS = 20_000
+MOST_CUSTOMERS = 5_000
 """That are told apart; beyond, each message counts as one of a new customer."""
 MOST_WORDS = 400
 MOST_ALERTS = 500

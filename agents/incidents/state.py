@@ -87,14 +87,14 @@ def restore(crowd: Crowd, data: bytes) -> None:
         window, days = crowd.window, crowd.days
         window.vectors, window.earlier = _large(arrays["vectors"], size), _large(arrays["earlier"], size)
         window.taken = arrays["taken"].astype(np.bool_)
+        window.at = np.array([one.at for one in kept.seen], np.int64)
         days.now = arrays["now"].astype(np.uint32)
-    except (msgspec.MsgspecError, ValueError, KeyError) as error:
+    except (msgspec.MsgspecError, ValueError, KeyError, OverflowError) as error:
         raise Invalid("wrong_type", f"crowd's state cannot be read: {str(error)[:200]}") from None
     if not len(kept.seen) == len(window.vectors) == len(window.taken) or len(days.now) != CELLS:
         raise Invalid("wrong_type", f"crowd's state has {len(window.vectors)} vectors of {len(kept.seen)} messages")
     window.seen, window.share = kept.seen, kept.share
     window.words = [[] for _ in kept.seen]
-    window.at = np.array([one.at for one in kept.seen], np.int64)
     crowd.week, crowd.purses, crowd.live = kept.week, kept.purses, kept.live
     crowd.looked_at, crowd.looked_slow_at = kept.looked_at, kept.looked_slow_at
     days.quarter, days.total, days.watched = kept.quarter, kept.total, kept.watched

@@ -17,7 +17,7 @@ from faust.types import TP
 
 from streams.chunks import Chunk
 from streams.consumer import RESUME_SECONDS, ChunkConsumer
-from streams.fetching import ChunkThread, Fetched, keep_asking
+from streams.fetching import ChunkThread, Fetched, OneMemberAssignor, keep_asking
 
 FIRST, SECOND = TP("messages", 0), TP("messages", 1)
 
@@ -209,3 +209,14 @@ async def test_a_chunk_read_before_a_rebalance_is_not_begun_after_it() -> None:
     chunk = Chunk(FIRST, [record(0)], 1, generation=3)
     assert consumer.take(chunk) is False
     assert consumer.in_hand == set()
+
+
+def test_one_member_has_every_partition_and_the_others_none() -> None:
+    cluster = SimpleNamespace(partitions_for_topic=lambda topic: {0, 1, 2})
+    topics = {"m-b": ["messages", "decisions"], "m-a": ["messages", "decisions"]}
+    members = {name: OneMemberAssignor.metadata(some) for name, some in topics.items()}
+    shares = OneMemberAssignor.assign(cluster, members)
+    assert {name: dict(share.assignment) for name, share in shares.items()} == {
+        "m-a": {"decisions": [0, 1, 2], "messages": [0, 1, 2]},
+        "m-b": {},
+    }
