@@ -64,7 +64,7 @@ def figures(name: str, found: Found, times: dict[str, list[int]], hours: float) 
 @click.option("--seed", type=int, default=SEED, show_default=True)
 def main(out: Path | None, a_minute: float, quiet_hours: float, seed: int) -> None:
     """Replays, and what each contender made of them."""
-    judged, texts, told = Judged(), background(), waves()
+    judged, texts, told = Judged(), background(os.environ.get("TOCSIN_CORPUS")), waves()
     length = told[-1].at + GAP_SECONDS
     lines: list[Told] = list(replay(judged, texts, told, seconds=length, a_minute=a_minute, seed=seed))
     rules, hours = judged.policy.crowd, length / 3600

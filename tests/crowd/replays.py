@@ -8,7 +8,6 @@ Owns: what is written when. Must never: look at what is found.
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,10 +86,9 @@ class Judged:
         return self._known[text]
 
 
-def background() -> list[tuple[str, str]]:
-    """(text, language) of what is written anyway."""
+def background(corpus: str | None = None) -> list[tuple[str, str]]:
+    """(text, language) of what is written anyway; with the labelled sets in the folder `corpus`."""
     found = [(example.text, example.language) for example in bootstrap()]
-    corpus = os.environ.get("TOCSIN_CORPUS")
     if corpus:
         for name in CORPUS_SETS:
             some = [

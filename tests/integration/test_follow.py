@@ -204,6 +204,11 @@ async def test_clocks_ring_before_a_breach_and_ask_the_next_contact(
     )
     asked = next(one for one in handoffs if one["trigger"] == "not_taken")
     assert (asked["message_id"], asked["route"]) == ("m5", "care")
+    told = await wait_values(
+        prepared, "health", lambda found: any(one["code"] == "p0_not_taken" for one in found), "the alarm"
+    )
+    alarm = next(one for one in told if one["code"] == "p0_not_taken")
+    assert (alarm["severity"], alarm["where"]) == ("critical", "m5")
 
 
 async def test_records_that_make_no_sense_stop_nothing(prepared: Settings, workers: dict[str, Worker]) -> None:
