@@ -24,7 +24,7 @@ CLOSE = 0.52
 """Cosine from which on a message belongs to a middle."""
 BELONGS = 0.46
 """Cosine from which on a message belongs to an incident that goes on: it is likelier then."""
-HORIZONS = ((60_000, -8.5), (300_000, -10.0), (HORIZON_MS, -14.0))
+HORIZONS = ((60_000, -8.5), (300_000, -11.0), (HORIZON_MS, -18.0))
 """How far back is looked (ms), and the decimal logarithm of the chance from which on it is none. Of a longer time there are more
 messages to choose a middle among, so that chance makes more of them (docs/incidents.md has the figures)."""
 LEAST_KNOWN = 200
