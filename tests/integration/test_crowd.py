@@ -55,6 +55,9 @@ async def test_a_burst_is_one_incident_and_each_message_counts_once_though_crowd
         await wait_values(prepared, "incidents", bool, "an incident opened")
         workers[1].kill()
         await produce(prepared, "messages", wave(range(COUNT // 2, COUNT)))
+        await wait_values(
+            prepared, "incidents", lambda all_: all_[-1]["messages"] > COUNT / 2, "the one standing by goes on"
+        )
         found = await wait_values(
             prepared, "incidents", lambda all_: any(one["state"] == "closed" for one in all_), "it is over"
         )

@@ -28,7 +28,7 @@ from tests.harness import Worker, tocsin, wait_for
 pytestmark = pytest.mark.integration
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
-ROLES = ("init", "triage", "learn", "follow", "record", "console", "replay")
+ROLES = ("init", "triage", "learn", "follow", "crowd", "record", "console", "replay")
 PREFIX = "tocsin."
 command: Any = tocsin
 worker_of: Any = Worker
