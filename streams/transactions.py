@@ -111,5 +111,6 @@ class Transactions:
 
     async def _send_offsets(self, one: AIOKafkaProducer, offsets: Mapping[TopicPartition, int]) -> None:
         if offsets:
-            entries = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
+            # Faust hands out a class of its own, which compares alike and which aiokafka refuses.
+            entries = {TopicPartition(*tp): OffsetAndMetadata(offset, "") for tp, offset in offsets.items()}
             await one.send_offsets_to_transaction(entries, self._group)
