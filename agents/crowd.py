@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -104,7 +105,7 @@ class CrowdRole(GroupRole):
         self._texts: dict[int, _Texts] = {}
         self._offsets: dict[TopicPartition, int] = {}
         self._heard: dict[int, int] = {}
-        self._saved_at = 0.0
+        self._saved_at = -math.inf
         self._unsaved = False
         self._behind = False
         self._quarter = 0
@@ -187,7 +188,7 @@ class CrowdRole(GroupRole):
             self.health.alarm("crowd_refused", f"what crowd kept: {fault.detail}; it begins anew")
             crowd = Crowd(shipped(), self._why())
         self._quarter = crowd.days.quarter
-        self._saved_at = time.monotonic()
+        self._saved_at = -math.inf
         return crowd
 
     def _on_policy(self, policy: Policy) -> None:

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from tests.chaos.clocked import set_clock
 from tests.chaos.nemesis import AT_BIRTH, Fault
+from tests.chaos.reading import committed
 from tests.chaos.stack import Stack
 from tests.chaos.worker import READY_SECONDS, NotReady, Worker
 
@@ -128,7 +129,15 @@ class Faults:
             for name, pid in pids.items():
                 await self._stack.workers[name].until_another(pid)
 
-    _kill_triage = _kill_follow = _kill_crowd = _kill_several = _kill
+    _kill_triage = _kill_follow = _kill_several = _kill
+
+    async def _kill_crowd(self, names: list[str], what: dict[str, Any], done: Done) -> None:
+        """Once it has committed: who comes next goes on from there, and must be able to."""
+        until = time.monotonic() + READY_SECONDS
+        prefix = self._stack.prefix
+        while not await committed(self._stack.kafka.address, f"{prefix}crowd", prefix) and time.monotonic() < until:
+            await asyncio.sleep(0.2)
+        await self._kill(names, what, done)
 
     async def _freeze(self, names: list[str], what: dict[str, Any], done: Done) -> None:
         async with AsyncExitStack() as disturbing:

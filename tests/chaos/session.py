@@ -128,7 +128,7 @@ class Session:
             await self.stack.clickhouse.faults()
         await sending
         healed = time.monotonic()
-        drained = await self._drained(one)
+        drained = await self._drained(one, last=last)
         if last:
             await asyncio.gather(*(self.stack.stop(name, "session's end") for name in list(self.stack.workers)))
             with suppress(NotReached):
@@ -148,7 +148,7 @@ class Session:
         self._tell(one, before)
         return one
 
-    async def _drained(self, one: Round) -> bool:
+    async def _drained(self, one: Round, *, last: bool) -> bool:
         """Waits until every record has become what it must, and its row is in; tells where that does not come."""
         least, since = 1 << 60, time.monotonic()
         waiting, behind = 0, {}
@@ -157,6 +157,8 @@ class Session:
                 await self._reader.to_end(20)
             waiting = self.accounts.waiting()
             behind = {} if waiting else await self._behind()
+            if last and not waiting and not behind:
+                behind = await self._crowd_behind()
             if not waiting and not behind:
                 return True
             left = waiting + sum(behind.values())
@@ -174,12 +176,13 @@ class Session:
                 worker.signal(signal.SIGUSR1)
         groups = {
             role: sorted((await committed(self._kafka.address, self.prefix + role, self.prefix)).items())
-            for role in ("triage", "learn", "follow")
+            for role in ("triage", "learn", "follow", "crowd")
         }
         topic, places = self.prefix + "decisions", self.accounts.undecided()[:20]
         seen = await asyncio.to_thread(opinion.of_places, self._kafka.address, topic, places) if places else []
         return (
-            f"{waiting} records wait: {self.accounts.awaited()}; the recorder is behind by {behind}; another client: {seen}; "
+            f"{waiting} records wait: {self.accounts.awaited()}; the recorder or crowd is behind by {behind}; "
+            f"another client: {seen}; "
             f"groups stand at {groups}"
         )
 
@@ -193,6 +196,13 @@ class Session:
             for place, end in wanted.items()
             if self._limits.get(place, 0) < end and (place[0] != "health" or end - self._limits.get(place, 0) > 20)
         }
+
+    async def _crowd_behind(self) -> dict[str, int]:
+        """Decisions that were read here and that crowd has not committed, by partition; it saves every few seconds."""
+        found = await committed(self._kafka.address, self.prefix + "crowd", self.prefix)
+        wanted = {place: offset + 1 for place, offset in self._reader.last.items() if place[0] == "decisions"}
+        left = {f"crowd's {place[0]}/{place[1]}": end - found.get(place, 0) for place, end in wanted.items()}
+        return {name: count for name, count in left.items() if count > 0}
 
     async def _account(self, one: Round) -> None:
         one.failures += self.accounts.account()
