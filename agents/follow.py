@@ -25,6 +25,7 @@ from agents.history.conversation import Conversation
 from agents.history.joining import joined_hits, text_of, turns_before
 from agents.history.likeness import says_again
 from agents.history.places import Changes, Place
+from agents.history.resolved import resolved
 from agents.history.rules import Rise, rise, takeovers
 from agents.history.state import add_action, add_decision, add_message, hear, tell
 from agents.history.store import Store, own_folder
@@ -206,9 +207,9 @@ class Follow(GroupRole):
             for record in chunk.records if kind != "decisions" else ():
                 try:
                     if kind == "messages":
-                        self._message(record, place, changes)
+                        await self._message(record, place, changes, saying)
                     else:
-                        self._action(record, changes, saying)
+                        await self._action(record, place, changes, saying)
                 except Invalid:
                     continue  # triage and record make its dead letter
             await self._write(place, changes, outputs, chunk.tp, chunk.next_offset)
@@ -258,7 +259,7 @@ class Follow(GroupRole):
         """Of whom nothing is kept: a drill's customer is nobody."""
         return customer in self.policy.history.switched_off or customer == alerts.DRILL_CUSTOMER
 
-    def _message(self, record: Record, place: Place, changes: Changes) -> None:
+    async def _message(self, record: Record, place: Place, changes: Changes, saying: Saying) -> None:
         message = read_message(record.value, record.timestamp).message
         if self._passes_by(message.customer_id):
             return
@@ -268,8 +269,11 @@ class Follow(GroupRole):
         add_message(customer, message, record.offset, asks=asks)
         if message.author_role == "customer":
             place.remember(message)
+        elif message.conversation_id is not None:
+            # What people did may be read before what they wrote.
+            await self._answered(Conversation(customer, message.conversation_id), place, saying)
 
-    def _action(self, record: Record, changes: Changes, saying: Saying) -> None:
+    async def _action(self, record: Record, place: Place, changes: Changes, saying: Saying) -> None:
         action = read(record.value, Action)
         if self._passes_by(action.customer_id):
             return
@@ -277,8 +281,22 @@ class Follow(GroupRole):
         fresh = add_action(customer, action, record.timestamp)
         hear(customer, record.timestamp)
         turn = next((turn for turn in customer.turns if turn.id == action.message_id), None)
-        if fresh and action.kind == "rated" and action.rating is not None and turn is not None:
-            saying.outcome(action, Conversation(customer, turn.conversation))
+        if not fresh or turn is None:
+            return
+        conversation = Conversation(customer, turn.conversation)
+        if action.kind == "rated" and action.rating is not None:
+            saying.outcome(action, conversation)
+        elif action.kind == "resolved":
+            await self._answered(conversation, place, saying)
+        elif action.kind == "reopened":
+            saying.unanswered([one.id for one in conversation.customers if one.asks])
+
+    async def _answered(self, conversation: Conversation, place: Place, saying: Saying) -> None:
+        """Tells what a conversation resolved, each time that it is known anew: the newest counts."""
+        found = resolved(conversation)
+        message = None if found is None else await self._written(found.question, place)
+        if found is not None and message is not None:
+            saying.answered(found, message)
 
     async def _decision(
         self, record: Record, decision: Decision, place: Place, changes: Changes, saying: Saying
@@ -292,6 +310,8 @@ class Follow(GroupRole):
         turn = add_decision(customer, decision, record.offset)
         if turn is None or turn.decision is None or turn.decision.id != decision.id:
             return  # older than what is kept, or not in force
+        if decision.status == "deleted":
+            saying.unanswered([decision.message_id])
         trace = trace_of(record.headers)
         # As it stood when this was written: what came later has decisions of its own.
         conversation = Conversation(customer, decision.conversation_id, turn.at)
@@ -302,6 +322,8 @@ class Follow(GroupRole):
         assert self._matcher is not None
         hits = joined_hits(self._matcher, joined, texts, decision.language if decision.status == "scored" else None)
         turn.repeats = self._said_before(conversation, turn, place)
+        if not turn.asks and turn.role == "customer":
+            await self._answered(conversation, place, saying)
         higher = rise(conversation, customer, decision, before, hits, joined, rules)
         if higher is not None:
             decision = saying.raised(decision, higher, await self._written(turn, place), customer, trace)

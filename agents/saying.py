@@ -12,13 +12,17 @@ import msgspec
 
 from agents import alerts
 from agents.history.conversation import Conversation
+from agents.history.resolved import Resolved
 from agents.history.rules import Rise
 from agents.history.satisfaction import satisfaction
 from agents.history.standing import standings
+from agents.incidents.meaning import shipped
+from agents.likeness.index import packed
 from agents.scoring.policy import Policy
+from schemas.answered import Answered, Written
 from schemas.base import FLAGGED, timestamp
-from schemas.decision import Change, Decision, Reason, Why, decision_id, encode
-from schemas.history import Customer, Handoff, Judged
+from schemas.decision import Change, Decision, Reason, Source, Why, decision_id, encode
+from schemas.history import Customer, Handoff, Judged, Turn
 from schemas.message import Message
 from schemas.operations import Health
 from schemas.people import Action
@@ -151,6 +155,33 @@ class Saying:
         record = Health(code="satisfaction", component="follow", severity="info", at=at, figures=figures)
         headers = cloud_event("tocsin.health.v1", SOURCE, action.id, at)
         self._outputs.add(self._settings.topic("health"), 0, b"follow", encode(record), headers)
+
+    def answered(self, found: Resolved, message: Message) -> None:
+        """A question that was answered: whoever asks the like is shown it."""
+        numbers = packed(message.text, shipped())
+        if numbers is None:
+            return
+        written = [self._written(turn) for turn in (found.question, found.answer)]
+        self._answered(
+            found.question.id,
+            Answered(question=written[0], answer=written[1], by=found.by, meaning=numbers[0], sketch=numbers[1]),
+        )
+
+    def unanswered(self, ids: list[str]) -> None:
+        """Questions that are not answered after all, or gone."""
+        for identity in ids:
+            self._answered(identity, None)
+
+    def _answered(self, identity: str, one: Answered | None) -> None:
+        value = None if one is None else encode(one)
+        told = blake2b(value or identity.encode(), digest_size=16).hexdigest()
+        headers = cloud_event("tocsin.answered.v1", SOURCE, told, timestamp(_now()))
+        self._outputs.add(self._settings.topic("answered"), 0, identity.encode(), value, headers)
+
+    def _written(self, turn: Turn) -> Written:
+        assert turn.offset is not None  # that is how it was found
+        source = Source(self._settings.topic("messages"), self._number, turn.offset)
+        return Written(message_id=turn.id, source=source, at=timestamp(turn.at))
 
 
 def _now() -> int:

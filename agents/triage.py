@@ -14,8 +14,10 @@ from typing import TypeAlias
 
 from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
+from msgspec import UNSET
 
 from agents import alerts
+from agents.answered import AnsweredHandout
 from agents.deadletters import DeadLetters
 from agents.handout import ModelHandout, PolicyHandout, load_base
 from agents.resume import behind_decisions
@@ -58,6 +60,7 @@ class Triage(GroupRole):
         self._transactions = Transactions(settings, group)
         self._models = ModelHandout(settings, health, load_base(settings), self.name)
         self._policies = PolicyHandout(settings, health, self._on_policy)
+        self._answered = AnsweredHandout(settings, health)
         self._judge: Judge | None = None
         self._dead = DeadLetters(settings, health, SOURCE)
         self._next: dict[TopicPartition, int] = {}
@@ -80,6 +83,7 @@ class Triage(GroupRole):
         """
         await topics.check(self.settings)
         await self._models.start()
+        await self._answered.start()
         self._judge = Judge(await self._policies.start(), self._models.model)
         await super().start()
 
@@ -88,12 +92,13 @@ class Triage(GroupRole):
         await super().stop()
         await self._transactions.close()
         await self._models.stop()
+        await self._answered.stop()
         await self._policies.stop()
 
     @property
     def failed(self) -> BaseException | None:
         """Why it cannot go on, if so."""
-        return super().failed or self._models.failed or self._policies.failed
+        return super().failed or self._models.failed or self._answered.failed or self._policies.failed
 
     async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
         """Fences the previous owners, then reads where they committed last."""
@@ -233,6 +238,7 @@ class Triage(GroupRole):
         rung = alerts.alert(decision, message, judge.policy, now_ms) if names or sample else None
         alerts.add_decision(outputs, self.settings, decision, record.partition, SOURCE, trace)
         if rung is not None:
+            rung.asked_before = next(iter(self._answered.index.find(message.text, message.id, 1)), UNSET)
             if sample:
                 rung.sample, names = True, ["review"]
             alerts.ring(outputs, self.settings, rung, record.partition, SOURCE, trace, names)

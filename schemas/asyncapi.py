@@ -68,6 +68,9 @@ CHANNELS = (
     Channel("handoffs", "handoff", "customer_id", True, 28,
             "A conversation that a person should take over: why, its messages, sentiment's journey, a route.",
             "follow", "record keeps", ("record",)),
+    Channel("answered", "answered", "the question's message id", False, 90,
+            "A question and the answer that resolved it, by their places in `messages`; read the newest of each key.",
+            "follow", "triage, for its alerts, and the console, from the start", (), True),
     Channel("incidents", "incident", "the incident's id", False, 28,
             "Many messages that are one event: it opens, grows, peaks and closes; and alerts beyond the budget, gathered.",
             "crowd", "record keeps", ("record",)),
@@ -123,13 +126,14 @@ def _name(channel: Channel) -> str:
 
 
 def _channel(channel: Channel) -> dict[str, Any]:
-    keeps = "compacted: the newest of each key" if channel.compact else (
-        f"{channel.days} days" if channel.days else "for ever")  # fmt: skip
+    days = f"{channel.days} days" if channel.days else "for ever"
+    keeps = f"compacted: the newest of each key, {days}" if channel.compact else days
     partitions = (
         "as many partitions as every topic keyed by customer (TOCSIN_PARTITIONS)" if channel.by_customer
         else "one partition, hence one order")  # fmt: skip
-    configuration: dict[str, Any] = {"cleanup.policy": ["compact" if channel.compact else "delete"]}
-    if not channel.compact:
+    deletes = not channel.compact or channel.days is not None
+    configuration: dict[str, Any] = {"cleanup.policy": ["compact"] * channel.compact + ["delete"] * deletes}
+    if deletes:
         configuration["retention.ms"] = -1 if channel.days is None else channel.days * DAY_MS
     return {
         "address": PREFIX + channel.topic,

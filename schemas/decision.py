@@ -11,21 +11,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from schemas.answered import AskedBefore
 from schemas.base import Count, Id, Name, Priority, Probability, Timestamp
 from schemas.message import Message
+from schemas.place import Source as Source
 from schemas.standing import Standing
 
 Status = Literal["scored", "abstained", "unscored", "deleted"]
 DecidedBy = Literal["rule", "model", "human", "history"]
 Change = Literal["new", "raised", "lowered", "withdrawn"]
-
-
-class Source(Struct, frozen=True):
-    """Where the message stood: a Kafka record, or a line of a file."""
-
-    topic: str
-    partition: Count
-    offset: Count
 
 
 class Sentiment(Struct):
@@ -130,6 +124,7 @@ class Alert(Struct, kw_only=True):
     expected_by: Timestamp | UnsetType = UNSET
     standing: list[Standing] | UnsetType = UNSET
     sample: bool | UnsetType = UNSET
+    asked_before: AskedBefore | UnsetType = UNSET
 
 
 def decision_id(

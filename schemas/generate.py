@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from schemas import asyncapi
+from schemas.answered import Answered
 from schemas.base import MAX_ATTRIBUTES
 from schemas.decision import Alert, Decision
 from schemas.history import Customer, Handoff
@@ -40,6 +41,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "customer": Customer,
     "handoff": Handoff,
     "incident": Incident,
+    "answered": Answered,
 }
 """Every record that is JSON, by the name of its schema."""
 

@@ -36,11 +36,13 @@ class Rights:
 
 RIGHTS = {
     # Its own outputs it reads where its group has lost an offset: they say how far it was.
-    "triage": Rights(("messages", "models", "model-updates", "policies", "decisions", "dead-letters"), _OUTPUTS),
+    "triage": Rights(
+        ("messages", "models", "model-updates", "policies", "answered", "decisions", "dead-letters"), _OUTPUTS
+    ),
     "learn": Rights(("feedback", "lessons", "models", "policies"), ("lessons", "models", "model-updates", *_OUTPUTS)),
     "follow": Rights(
         ("messages", "decisions", "actions", "customers", "policies"),
-        ("decisions", "priority.p0", "priority.p1", "priority.p2", "customers", "handoffs", "health"),
+        ("decisions", "priority.p0", "priority.p1", "priority.p2", "customers", "handoffs", "answered", "health"),
     ),
     "crowd": Rights(("messages", "decisions", "crowd", "policies"), ("incidents", "crowd", "health")),
     "record": Rights(
@@ -59,7 +61,17 @@ RIGHTS = {
         transactions=False,
     ),
     "console": Rights(
-        ("priority.p0", "priority.p1", "priority.p2", "review", "feedback", "model-updates"),
+        (
+            "priority.p0",
+            "priority.p1",
+            "priority.p2",
+            "review",
+            "feedback",
+            "model-updates",
+            "incidents",
+            "answered",
+            "messages",
+        ),
         ("feedback", "health"),
         group=False,
         transactions=False,

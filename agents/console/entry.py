@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schemas.decision import Alert, Decision
+from schemas.decision import Alert, Decision, Why
 from schemas.message import Message
 
 
@@ -25,6 +25,15 @@ class Said:
     retracts: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What gathered a message with others in one ring: an incident, or a spent budget."""
+
+    id: str
+    kind: str
+    why: Why
+
+
 @dataclass(slots=True)
 class Entry:
     """One message that rings, at its highest revision. Of `told` (the newest alert that gives reasons) come its
@@ -37,6 +46,7 @@ class Entry:
     human: Alert | None = None
     undone: set[str] = field(default_factory=set)
     said: dict[str, Said] = field(default_factory=dict)
+    event: Event | None = None
     version: int = 0
     announced: bool = False
 

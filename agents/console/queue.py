@@ -12,9 +12,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from agents.console.entry import Entry, Said, taken_back
+from agents.console.entry import Entry, Event, Said, taken_back
 from schemas.base import PRIORITIES
 from schemas.decision import Alert
+from schemas.incident import Incident
 from schemas.people import Feedback
 
 KEEP = 1000
@@ -44,6 +45,7 @@ class LiveQueue:
         self._orphans: OrderedDict[str, list[Said]] = OrderedDict()
         self._messages: OrderedDict[str, str] = OrderedDict()
         self._characters = 0
+        self._events: OrderedDict[str, Event] = OrderedDict()
         self.dirty: dict[str, None] = {}
         self.removed: list[str] = []
 
@@ -90,6 +92,20 @@ class LiveQueue:
         if len(self._entries) > self._keep * 1.1 or self._characters > MAX_CHARACTERS:
             self._trim()
 
+    def gather(self, incident: Incident) -> None:
+        """An incident was told of: the messages that it gathered since are one line with it. p0 stays by itself."""
+        event = Event(incident.id, incident.kind, incident.why)
+        for one in incident.alerts:
+            if one.priority == "p0":
+                continue
+            self._events[one.message_id] = event
+            entry = self._entries.get(one.message_id)
+            if entry is not None:
+                entry.event = event
+                self._touch(entry)
+        while len(self._events) > _ORPHANS:
+            self._events.popitem(last=False)
+
     def say(self, feedback: Feedback) -> Said:
         """A person's word: seen in the topic, or sent by this console (then seen later once more)."""
         entry = self._entries.get(feedback.message_id)
@@ -125,7 +141,9 @@ class LiveQueue:
     # --- steps
 
     def _begin(self, alert: Alert, earlier: Entry | None) -> Entry:
-        entry = Entry(alert.message, alert.decision.revision, alert)
+        # Which incident it belongs to may be known before it rings here.
+        event = self._events.get(alert.decision.message_id)
+        entry = Entry(alert.message, alert.decision.revision, alert, event=event)
         if earlier is not None:
             # What was said, was said of the earlier wording.
             self._characters -= len(earlier.message.text)

@@ -16,6 +16,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from agents.console.asked import Asked
 from agents.console.history import History
 from agents.console.live import Hub
 from agents.console.queue import LiveQueue
@@ -23,6 +24,7 @@ from agents.console.server import Server
 from agents.recording.sink import Sink
 from schemas.base import Invalid, timestamp
 from schemas.decision import Alert, encode
+from schemas.incident import Incident
 from schemas.people import Feedback, read_feedback
 from schemas.reading import read
 from streams.errors import TocsinError
@@ -63,12 +65,17 @@ class Console:
         self._queue = LiveQueue()
         self._hub = Hub(self._queue)
         self._history = History(Sink(settings.clickhouse.get_secret_value()))
-        self._server = Server(settings, self._queue, self._hub, self._history, self._produce, self.now)
+        self._asked = Asked(settings, health)
+        self._server = Server(
+            settings, self._queue, self._hub, self._history, self._produce, self.now, self._asked.before
+        )
         self._producer: AIOKafkaProducer | None = None
         since = time.time_ns() // 1_000_000
         topics = [settings.topic(name) for name in ALERT_TOPICS]
         self._feedback = settings.topic("feedback")
-        self._rings = Follower(settings, [*topics, self._feedback], self._on_record, since_ms=since - WINDOW_MS)
+        self._incidents = settings.topic("incidents")
+        followed = [*topics, self._feedback, self._incidents]
+        self._rings = Follower(settings, followed, self._on_record, since_ms=since - WINDOW_MS)
         self._updates = Follower(settings, [settings.topic("model-updates")], self._on_update, since_ms=since)
         self._connecting: asyncio.Task[None] | None = None
         self._pending: dict[str, tuple[float, float | None]] = {}
@@ -100,6 +107,7 @@ class Console:
         await self._server.stop()
         await self._rings.stop()
         await self._updates.stop()
+        await self._asked.stop()
         if self._producer is not None:
             await self._producer.stop()
         await self._history.close()
@@ -113,6 +121,7 @@ class Console:
             raise
         await self._updates.start()
         await self._rings.start()
+        await self._asked.start()
         self._hub.ready = True
 
     @property
@@ -132,7 +141,7 @@ class Console:
             connecting = self._connecting.exception()
         else:
             connecting = None
-        return connecting or self._rings.failed or self._updates.failed or self._hub.failed
+        return connecting or self._rings.failed or self._updates.failed or self._asked.failed or self._hub.failed
 
     async def figures(self) -> dict[str, Any]:
         """Its own figures."""
@@ -159,6 +168,8 @@ class Console:
         try:
             if record.topic == self._feedback:
                 self._queue.say(read_feedback(record.value))
+            elif record.topic == self._incidents:
+                self._queue.gather(read(record.value, Incident))
             else:
                 self._queue.ring(read(record.value, Alert))
                 self._counts["alerts_read"] += 1

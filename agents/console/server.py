@@ -42,6 +42,7 @@ class Server:
     Args:
         produce: see `Produce`.
         figures: what `/api/figures` says.
+        asked: what `/api/asked-before` says of a text, but for the message of an id.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Server:
         history: History,
         produce: Produce,
         figures: Callable[[], dict[str, Any]],
+        asked: Callable[[str, str], Awaitable[dict[str, Any]]],
     ) -> None:
         self._settings = settings
         self._queue = queue
@@ -59,6 +61,7 @@ class Server:
         self._history = history
         self._produce = produce
         self._figures = figures
+        self._asked = asked
         self._doors = Doors(settings)
         guard = Guard(settings.console_host, self._doors)
         app = web.Application(client_max_size=MAX_BODY, middlewares=[guard.check])
@@ -70,6 +73,7 @@ class Server:
                 web.get("/{name:[a-z]+\\.[a-z]+}", self._file),
                 web.get("/api/alerts", self._alerts),
                 web.get("/api/alert", self._alert),
+                web.get("/api/asked-before", self._asked_before),
                 web.get("/api/counts", self._counts),
                 web.get("/api/rows", self._rows),
                 web.get("/api/figures", self._say_figures),
@@ -129,6 +133,14 @@ class Server:
         if entry is None:
             return refusal(404, "this message is not, or no longer, in the live queue")
         return _json(detail(entry))
+
+    async def _asked_before(self, request: web.Request) -> web.Response:
+        """Of a message of the live queue (`message_id`), or of any `text`."""
+        message_id, text = request.query.get("message_id", ""), request.query.get("text", "")
+        entry = self._queue.get(message_id)
+        if entry is None and not text:
+            return refusal(404, "this message is not, or no longer, in the live queue; give its words as `text`")
+        return _json(await self._asked(text if entry is None else entry.message.text, message_id))
 
     async def _counts(self, request: web.Request) -> web.Response:
         return await self._told(self._history.counts)

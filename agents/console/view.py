@@ -46,6 +46,13 @@ def brief(entry: Entry) -> dict[str, Any]:
         "why": {"en": alert.why.en, "fr": alert.why.fr},
         "change": alert.change,
         "group": alert.group,
+        "event": None
+        if entry.event is None or entry.kind == "p0"
+        else {
+            "id": entry.event.id,
+            "kind": entry.event.kind,
+            "why": {"en": entry.event.why.en, "fr": entry.event.why.fr},
+        },
         "late": alert.late,
         "drill": alert.drill,
         "category": labels(decision).get("category"),

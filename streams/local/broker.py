@@ -220,7 +220,7 @@ class Broker:
         text = string.Template(self._template or shipped.read_text("utf-8")).substitute(
             # The folder is relative to java's: a comma or an accent on the way to it would break the property.
             port=self.port,
-            controller_port=free_port(),
+            controller_port=free_port(but=self.port),
             log_dir=records.name,
         )
         path = self.data / name

@@ -41,9 +41,11 @@ def refuse_taken(port: int) -> None:
         raise TocsinError(f"port {port} on {HOST}: {error.strerror}; choose another with --port") from None
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
+def free_port(but: int = 0) -> int:
+    """A port that nobody listens on, and not a given one that somebody will."""
     for port in random.sample(FREE_PORTS, 100):
+        if port == but:
+            continue
         with contextlib.suppress(OSError):
             _bind(port)
             return port

@@ -31,6 +31,7 @@ TOPICS = {
     "actions": ("delete", 28, 8),
     "customers": ("compact", None, 8),
     "handoffs": ("delete", 28, 8),
+    "answered": ("compact", "delete", 90, 1),
     "incidents": ("delete", 28, 1),
     "crowd": ("compact", None, 1),
     "dead-letters": ("delete", 28, 8),

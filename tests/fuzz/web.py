@@ -96,9 +96,12 @@ class Console:
         hub.ready = True
         own = load(console_port=0, console_host="127.0.0.1", kafka="127.0.0.1:1", **settings)
         history = cast(History, self.history)
-        self.server = Server(own, self.queue, hub, history, self._produce, lambda: {"ready": True})
+        self.server = Server(own, self.queue, hub, history, self._produce, lambda: {"ready": True}, self._asked)
         self.loop.run_until_complete(self.server.start())
         self.port = int(self.server.url.rpartition(":")[2])
+
+    async def _asked(self, text: str, but: str) -> dict[str, Any]:
+        return {"found": [], "seconds": len(text + but) * 0.0}
 
     async def _produce(self, feedback: Feedback) -> None:
         if feedback.note == "away":

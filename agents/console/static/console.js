@@ -4,14 +4,16 @@
 import { draw } from "./chart.js";
 import { askLabels, askName, askPriority, dialog } from "./dialogs.js";
 import { ask, follow } from "./net.js";
-import { detail, h, learned, row, tick } from "./view.js";
+import { asked, detail, h, learned, row, tick } from "./view.js";
 import { about, say, speak, spoken } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const entries = new Map();
 const rows = new Map();
 const mine = new Map(); // feedback id → message id, not learned yet
+const opened = new Set(), others = new Map(); // events whose messages are all shown; first message of an event → how many more
 let totals = {}, counts = null, countsFailed = false, ready = false, line = "connecting", ahead = 0;
+let before = { id: null, found: [] };
 let selected = null, shown = null, next = null, effect = null, drawing = false;
 
 // --- what this browser remembers; private windows may refuse
@@ -33,6 +35,20 @@ function order(a, b) {
 }
 const ordered = () => [...entries.values()].sort(order);
 
+/** What is on the list: of each event one line, and behind it the others once they are asked for. */
+function visible() {
+  const heads = new Map(), shown = [];
+  for (const entry of ordered()) {
+    const event = entry.event?.id;
+    const head = event && heads.get(event);
+    if (event && !head) heads.set(event, entry);
+    if (head) others.set(head.id, (others.get(head.id) ?? 0) + 1);
+    else others.delete(entry.id);
+    if (!head || opened.has(event) || entry.id === selected) shown.push(entry);
+  }
+  return shown;
+}
+
 // --- drawing: at most once a frame
 
 function redraw() {
@@ -42,14 +58,15 @@ function redraw() {
 }
 
 function paint() {
-  const list = $("list"), wanted = ordered();
-  for (const [id, old] of rows) if (!entries.has(id)) { old.element.remove(); rows.delete(id); }
+  const list = $("list"), wanted = visible(), there = new Set(wanted.map((entry) => entry.id));
+  for (const [id, old] of rows) if (!there.has(id)) { old.element.remove(); rows.delete(id); }
   let place = list.firstElementChild;
   for (const entry of wanted) {
-    const key = `${entry.version} ${spoken()} ${entry.id === selected}`;
+    const behind = others.get(entry.id) ?? 0, open = opened.has(entry.event?.id);
+    const key = `${entry.version} ${spoken()} ${entry.id === selected} ${behind} ${open}`;
     let known = rows.get(entry.id);
     if (known?.key !== key) {
-      const element = row(entry, now(), entry.id === selected);
+      const element = row(entry, now(), entry.id === selected, behind, open);
       if (known) {
         const focused = known.element.contains(document.activeElement);
         if (place === known.element) place = element;
@@ -124,8 +141,18 @@ async function load() {
   }
 }
 
+/** Whether the message that is shown was asked before: beside it, when the answer has come. */
+async function askedBefore() {
+  const id = shown.id;
+  if (before.id !== id) {
+    const answer = await ask(`/api/asked-before?${new URLSearchParams({ message_id: id })}`);
+    before = { id, found: answer.ok ? answer.body.found : [] };
+  }
+  if (shown?.id === id) $("asked")?.replaceChildren(...[asked(before.found)].filter(Boolean));
+}
+
 function showDetail() {
-  if (shown) $("content").replaceChildren(...detail(shown, now()));
+  if (shown) { $("content").replaceChildren(...detail(shown, now())); askedBefore(); }
   else $("content").replaceChildren();
   $("undo").disabled = !lastWord();
   for (const name of ["right", "wrong", "decide"]) $(name).disabled = !shown;
@@ -139,7 +166,7 @@ function showEffect() {
 }
 
 function step(by) {
-  const wanted = ordered(), at = wanted.findIndex((entry) => entry.id === selected);
+  const wanted = visible(), at = wanted.findIndex((entry) => entry.id === selected);
   const following = by > 0 && next !== null && entries.has(next) ? wanted.findIndex((entry) => entry.id === next) : at + by;
   const target = wanted[at < 0 && by < 0 ? 0 : Math.min(Math.max(following, 0), wanted.length - 1)];
   if (target) select(target.id, true);
@@ -162,7 +189,7 @@ function name(given) {
 async function send(kind, more) {
   const entry = shown;
   if (!entry || !(await named())) return;
-  const list = ordered(), at = list.findIndex((one) => one.id === entry.id);
+  const list = visible(), at = list.findIndex((one) => one.id === entry.id);
   const following = list[at + 1]?.id ?? null;
   effect = () => say("saving");
   showEffect();
@@ -266,8 +293,13 @@ async function count() {
 // --- hands and keys
 
 $("list").addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-id]");
-  if (button) select(button.dataset.id);
+  const button = event.target.closest("button[data-id], button[data-event]");
+  if (!button) return;
+  const { id, event: of } = button.dataset;
+  if (id) { select(id); return; }
+  if (!opened.delete(of)) opened.add(of);
+  paint();
+  $("list").querySelector(`button[data-event="${CSS.escape(of)}"]`)?.focus();
 });
 for (const name of Object.keys(acts)) $(name).addEventListener("click", acts[name]);
 $("back").addEventListener("click", () => { const id = selected; select(null); rows.get(id)?.element.firstElementChild.focus(); });

@@ -53,8 +53,14 @@ function since(entry, now) {
   return h("time", { datetime: new Date(entry.sent).toISOString(), "data-sent": entry.sent }, age(now - entry.sent));
 }
 
-/** One line of the list. */
-export function row(entry, now, selected) {
+/** The button that shows, or hides, the other messages of an event. */
+function more(entry, others, open) {
+  return h("button", { type: "button", class: "more", "data-event": entry.event.id, "aria-expanded": open ? "true" : "false" },
+    badge("event", say(`event_${entry.event.kind}`)), say(open ? "event_hide" : "event_more", number(others)));
+}
+
+/** One line of the list; of an event's first, with how many `others` stand behind it, and whether they are shown. */
+export function row(entry, now, selected, others = 0, open = false) {
   const facts = [entry.category && label(entry.category), entry.sentiment && label(entry.sentiment), entry.channel,
     languageName(entry.language)];
   return h("li", { class: `row ${entry.kind}${entry.reviewed ? " reviewed" : ""}` },
@@ -64,7 +70,8 @@ export function row(entry, now, selected) {
       h("span", { class: "why" }, entry.why[spoken()]),
       h("span", { class: "text", dir: "auto" }, entry.subject ? h("b", {}, entry.subject, " ") : null, text(entry)),
       h("span", { class: "facts" }, h("bdi", { class: "customer" }, entry.customer),
-        facts.filter(Boolean).map((fact) => h("bdi", {}, fact)), word(entry))));
+        facts.filter(Boolean).map((fact) => h("bdi", {}, fact)), word(entry))),
+    others > 0 ? more(entry, others, open) : null);
 }
 
 /** Brings the ages on the page up to date. */
@@ -108,6 +115,16 @@ function facts(entry) {
     [h("dt", {}, say(name)), h("dd", {}, h("bdi", {}, value))]).flat());
 }
 
+/** The same question asked before, and what was answered. */
+export function asked(found) {
+  if (found.length === 0) return null;
+  return part("asked_before", ...found.map((one) => h("article", { class: "asked" },
+    h("p", { class: "text", dir: "auto" }, one.question.text ?? say("asked_gone")),
+    h("blockquote", { class: "answer", dir: "auto" }, one.answer.text ?? say("asked_gone")),
+    h("p", { class: "facts" }, say(one.same ? "asked_same" : "asked_alike", percent(one.likeness)), " · ",
+      say(`asked_${one.by}`), " · ", moment(one.answer.at)))));
+}
+
 /** The whole of a message, and all that led to its decision. */
 export function detail(entry, now) {
   const answers = Object.entries(entry.answers).map(([head, share]) => {
@@ -123,6 +140,8 @@ export function detail(entry, now) {
     entry.subject && h("h3", { class: "subject", dir: "auto" }, entry.subject),
     h("blockquote", { class: "text", dir: "auto" }, text(entry)),
     link(entry.url),
+    entry.event && h("p", { class: "note" }, entry.event.why[spoken()]),
+    h("div", { id: "asked" }),
     entry.truncated && h("p", { class: "note" }, say("truncated")),
     entry.floors.length > 0 && part("rules", h("ul", { class: "rules" }, entry.floors.map((hit) =>
       h("li", {}, about(label(hit.floor), ""), h("q", {}, hit.phrase))))),
