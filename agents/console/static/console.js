@@ -38,12 +38,12 @@ const ordered = () => [...entries.values()].sort(order);
 /** What is on the list: of each event one line, and behind it the others once they are asked for. */
 function visible() {
   const heads = new Map(), shown = [];
+  others.clear();
   for (const entry of ordered()) {
     const event = entry.event?.id;
     const head = event && heads.get(event);
     if (event && !head) heads.set(event, entry);
     if (head) others.set(head.id, (others.get(head.id) ?? 0) + 1);
-    else others.delete(entry.id);
     if (!head || opened.has(event) || entry.id === selected) shown.push(entry);
   }
   return shown;
