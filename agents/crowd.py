@@ -27,6 +27,7 @@ from agents.incidents.crowd import Crowd, Told
 from agents.incidents.meaning import shipped, words_of
 from agents.incidents.state import packed, packed_days, restore, restore_days
 from agents.incidents.window import Seen
+from agents.listening import Listening
 from agents.scoring.policy import Policy
 from agents.seeing import counted, seen_of
 from schemas.base import Invalid, timestamp
@@ -99,6 +100,7 @@ class CrowdRole(GroupRole):
         super().__init__(settings, health)
         self._transactions = Transactions(settings, settings.group(self.name), one=True)
         self._policies = PolicyHandout(settings, health, self._on_policy)
+        self._listening = Listening(settings, health)
         self._policy: Policy | None = None
         self._crowd: Crowd | None = None
         self._lock = asyncio.Lock()
@@ -129,6 +131,7 @@ class CrowdRole(GroupRole):
         await topics.check(self.settings)
         await asyncio.to_thread(shipped)
         self._on_policy(await self._policies.start())
+        await self._listening.start()
         self._ticking = asyncio.create_task(self._tick())
         await super().start()
 
@@ -142,6 +145,7 @@ class CrowdRole(GroupRole):
                 await self._look(self._crowd, last=True)
         await super().stop()
         await self._transactions.close()
+        await self._listening.stop()
         await self._policies.stop()
 
     @property
@@ -149,7 +153,7 @@ class CrowdRole(GroupRole):
         """Why it cannot go on, if so."""
         ticking = self._ticking
         ended = ticking.exception() if ticking is not None and ticking.done() and not ticking.cancelled() else None
-        return super().failed or self._policies.failed or ended
+        return super().failed or self._policies.failed or self._listening.failed or ended
 
     async def assigned(self, partitions: set[TopicPartition], generation: int) -> None:
         """Fences the previous owner, then takes over what it kept."""

@@ -21,6 +21,19 @@ Record = Any
 """aiokafka's ConsumerRecord: topic, partition, offset, timestamp (ms), key, value, headers."""
 
 
+async def partitions_of(consumer: AIOKafkaConsumer, settings: Settings, topics: list[str]) -> list[TopicPartition]:
+    """All partitions of some topics (full names); raises TocsinError where one is missing."""
+    found = []
+    deadline = time.monotonic() + 10
+    for topic in topics:
+        while not (numbers := consumer.partitions_for_topic(topic)):
+            if time.monotonic() > deadline:
+                raise TocsinError(f"topic {topic} is missing on {settings.kafka}; run `tocsin init`")
+            await consumer._client.add_topic(topic)
+        found += [TopicPartition(topic, number) for number in sorted(numbers)]
+    return found
+
+
 class Follower:
     """Calls `on_record` for each committed record of some topics, in order within a partition.
 
@@ -53,7 +66,7 @@ class Follower:
         """
         consumer = await started(reader(self._settings), self._settings)
         self._consumer = consumer
-        partitions = await self._partitions(consumer)
+        partitions = await partitions_of(consumer, self._settings, self._topics)
         consumer.assign(partitions)
         if self._since_ms is None:
             await consumer.seek_to_beginning(*partitions)
@@ -82,17 +95,6 @@ class Follower:
         if self._task is None or not self._task.done() or self._task.cancelled():
             return None
         return self._task.exception()
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        found = []
-        deadline = time.monotonic() + 10
-        for topic in self._topics:
-            while not (numbers := consumer.partitions_for_topic(topic)):
-                if time.monotonic() > deadline:
-                    raise TocsinError(f"topic {topic} is missing on {self._settings.kafka}; run `tocsin init`")
-                await consumer._client.add_topic(topic)
-            found += [TopicPartition(topic, number) for number in sorted(numbers)]
-        return found
 
     @staticmethod
     async def _seek_to_time(consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since_ms: int) -> None:

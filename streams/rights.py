@@ -44,7 +44,9 @@ RIGHTS = {
         ("messages", "decisions", "actions", "customers", "policies"),
         ("decisions", "priority.p0", "priority.p1", "priority.p2", "customers", "handoffs", "answered", "health"),
     ),
-    "crowd": Rights(("messages", "decisions", "crowd", "policies"), ("incidents", "crowd", "health")),
+    "crowd": Rights(
+        ("messages", "decisions", "crowd", "policies", "priority.p0", "health"), ("incidents", "crowd", "health")
+    ),
     "record": Rights(
         (
             "messages",
