@@ -38,6 +38,8 @@ CHANNELS = (
             "A decision for every valid customer message, and every one that supersedes. None is ever changed.",
             "triage, learn for a human's decision, follow for history's", "follow follows, crowd counts, record keeps",
             ("follow", "crowd", "record")),
+    Channel("shadow", "decision", "customer_id", True, 28,
+            "What another policy or model would have decided; nothing of it rings.", "shadow", "record keeps", ("record",)),
     Channel("priority.p0", "alert", "customer_id", True, 28, f"Danger: somebody may come to harm. {_ALERT}",
             "triage, learn and follow", "the console shows"),
     Channel("priority.p1", "alert", "customer_id", True, 28, f"Urgent: today, by a person who can act. {_ALERT}",

@@ -47,10 +47,14 @@ RIGHTS = {
     "crowd": Rights(
         ("messages", "decisions", "crowd", "policies", "priority.p0", "health"), ("incidents", "crowd", "health")
     ),
+    "shadow": Rights(
+        ("messages", "models", "model-updates", "policies", "answered", "dead-letters"), ("shadow", "health")
+    ),
     "record": Rights(
         (
             "messages",
             "decisions",
+            "shadow",
             "feedback",
             "actions",
             "handoffs",

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     replication: int | None = Field(None, ge=1, description="replication factor of created topics (default: broker's)")
     policy: str = Field("default", description="name, or name@sha256, of the active policy")
     model: Path | None = Field(None, description="another base model file than the one in the package")
+    shadow_policy: str | None = Field(
+        None, description="name, or name@sha256, of the policy that the role shadow judges by"
+    )
+    shadow_model: Path | None = Field(None, description="base model file that the role shadow judges with")
     corpus: Path | None = Field(None, description="folder of labelled sets for training, bench and quality")
     http_host: str = Field(
         "127.0.0.1",
@@ -116,6 +120,8 @@ class Settings(BaseSettings):
         "http_token",
         "console_token",
         "console_proxy_header",
+        "shadow_policy",
+        "shadow_model",
         mode="before",
     )
     @classmethod

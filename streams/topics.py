@@ -42,6 +42,7 @@ class Topic:
 TOPICS = (
     Topic("messages", True, 28, config={"max.message.bytes": "2097152"}),
     Topic("decisions", True, 28),
+    Topic("shadow", True, 28),
     Topic("priority.p0", True, 28),
     Topic("priority.p1", True, 28),
     Topic("priority.p2", True, 28),

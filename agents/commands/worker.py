@@ -16,6 +16,7 @@ ROLES = {
     "learn": "agents.learn:Learn",
     "follow": "agents.follow:Follow",
     "crowd": "agents.crowd:CrowdRole",
+    "shadow": "agents.shadow:Shadow",
     "record": "agents.record:Record",
     "console": "agents.console.role:Console",
 }

@@ -37,6 +37,7 @@ LEAST_HOSTILE_CUSTOMERS = 3
 """Spam and raids are written by few; by one, they are no event."""
 HOSTILE = 4
 """Of so many messages one at least is hostile: each by itself is often not sure."""
+HOSTILE_KINDS = ("impostor", "spam", "abuse")
 MOST_FROM_ONE = 5
 """Messages of one customer that count among hostile ones."""
 MOST_ASKING = 200
@@ -89,6 +90,27 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
         if found is not None and found.chance <= unlikely and (best is None or found.chance < best.chance):
             best = found
     return best
+
+
+def hostile(window: Window, now: int, least: int) -> Burst | None:
+    """Messages of one hostile kind that are many, whatever they say: impostors are so by a floor, not by what they mean."""
+    free = ~window.taken
+    for kind in HOSTILE_KINDS:
+        of = np.fromiter((one.hostile == kind for one in window.seen), np.bool_, len(window.seen)) & free
+        for horizon, unlikely in HORIZONS[:-1]:
+            within = (window.at > now - horizon) & free
+            older = int((~within & free).sum())
+            places = np.flatnonzero(of & within)
+            if older < LEAST_KNOWN or len(places) < LEAST_HOSTILE_CUSTOMERS:
+                continue
+            count = weigh([window.seen[one] for one in places.tolist()])
+            share = float(_at_most((of & ~within).sum())) / older
+            wanted = share * int(within.sum())
+            if count >= max(least, LEAST_TIMES * wanted) and (chance := tail(count, wanted)) <= unlikely:
+                middle = window.vectors[places].mean(axis=0)
+                middle /= max(float(np.linalg.norm(middle)), 1e-9)
+                return Burst(places, middle.astype(np.float32), share, older, chance)
+    return None
 
 
 def _asking(window: Window, fresh: npt.NDArray[np.intp], free: Mask, now: int) -> npt.NDArray[np.intp]:

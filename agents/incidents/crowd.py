@@ -133,7 +133,7 @@ class Crowd:
         window = self.window
         for _ in range(MOST_PER_LOOK):
             fresh = begin + np.flatnonzero(~window.taken[begin:])
-            burst = bursts.find(window, fresh, now, rules.least)
+            burst = bursts.find(window, fresh, now, rules.least) or bursts.hostile(window, now, rules.least)
             if burst is None:
                 return
             window.taken[burst.places] = True

@@ -28,6 +28,7 @@ Record: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 TABLES = {
     "messages": "messages",
     "decisions": "decisions",
+    "shadow": "shadow",
     "feedback": "feedback",
     "actions": "actions",
     "handoffs": "handoffs",
@@ -92,6 +93,7 @@ class Tables:
         self._makers: Mapping[str, Callable[[bytes | None, int], tuple[bytes, int]]] = {
             "messages": self._message,
             "decisions": self._decision,
+            "shadow": _shadow,
             "feedback": _feedback,
             "actions": _action,
             "handoffs": _handoff,
@@ -158,6 +160,20 @@ class Tables:
         row.decided_at = _time(row.decided_at, arrived)
         row.received_at = msgspec.UNSET  # `row` sets it
         return b'%b,"_timestamp":%b}' % (self._encode(row)[:-1], _seconds(arrived)), received
+
+
+def _shadow(value: bytes | None, arrived: int) -> tuple[bytes, int]:
+    decision = read(value, Decision)
+    names = ("id", "message_id", "revision", "channel", "language", "status", "priority", "decided_by", "route")
+    row: dict[str, Any] = {name: getattr(decision, name) for name in names}
+    row |= {name: getattr(decision, name) for name in ("automation_allowed", "model_version", "policy_version")}
+    row["category"] = "" if isinstance(decision.category, msgspec.UnsetType) else decision.category.label
+    received = _milliseconds(decision.received_at, arrived)
+    if not arrived - OLDEST_DECIDED_MS <= received <= arrived + DAY_MS:
+        received = arrived
+    return orjson.dumps(
+        {**row, "channel": decision.channel or "", "decided_at": _time(decision.decided_at, arrived)}
+    ), received
 
 
 def _feedback(value: bytes | None, arrived: int) -> tuple[bytes, int]:

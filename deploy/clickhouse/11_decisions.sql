@@ -54,3 +54,33 @@ ORDER BY (priority, received_at)
 TTL toDateTime(received_at) + INTERVAL 180 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
     replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;
+
+-- What the role `shadow` would have decided, beside what was: 180 days, no text and no reasons.
+CREATE TABLE IF NOT EXISTS shadow
+(
+    id String,
+    message_id String,
+    revision UInt64,
+    channel LowCardinality(String),
+    language LowCardinality(String),
+    status LowCardinality(String),
+    priority LowCardinality(String),
+    decided_by LowCardinality(String),
+    category LowCardinality(String),
+    route LowCardinality(String),
+    automation_allowed Bool,
+    model_version LowCardinality(String),
+    policy_version LowCardinality(String),
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    decided_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    _topic LowCardinality(String),
+    _topic_id LowCardinality(String),
+    _partition UInt32,
+    _offset UInt64 CODEC(Delta, ZSTD)
+)
+ENGINE = MergeTree
+PARTITION BY toMonday(received_at)
+ORDER BY (priority, received_at)
+TTL toDateTime(received_at) + INTERVAL 180 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2419200;

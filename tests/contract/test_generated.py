@@ -19,6 +19,7 @@ DAY_MS = 86_400_000
 TOPICS = {
     "messages": ("delete", 28, 8),
     "decisions": ("delete", 28, 8),
+    "shadow": ("delete", 28, 8),
     "priority.p0": ("delete", 28, 8),
     "priority.p1": ("delete", 28, 8),
     "priority.p2": ("delete", 28, 8),

@@ -378,3 +378,32 @@ def test_the_heat_map_counts_writing_and_answering_by_hour_of_the_week(play: Pla
         assert found == {"m": 2, "f": 1, "a": 1}
 
     play(story)
+
+
+def test_a_shadow_is_held_against_what_people_said_of_the_same_messages(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        numbers = range(1, 5)
+        active = ["p2", "p2", "p3", "p3"]
+        beside = ["p2", "p3", "p2", "p3"]
+        await stage.record("decisions", [decided(n, priority=active[n - 1]) for n in numbers])
+        # What history raised later is not what triage decided.
+        await stage.record("decisions", [decided(4, id="d4b", priority="p1", decided_by="history", supersedes="d4")])
+        other = [decided(n, priority=beside[n - 1], policy_version="eager@1") for n in numbers]
+        await stage.record("shadow", [*other, {**other[0], "message_id": "m9", "id": "d9"}])
+        said = [
+            word(1, "confirm", {"priority": "p2"}),
+            word(2, "override", {"priority": "p2"}, labels={"priority": "p3"}),
+            word(3, "override", {"priority": "p3"}, labels={"priority": "p1"}),
+        ]
+        await stage.record("feedback", said)
+        found = await stage.sink.query(
+            f"SELECT policy_version, priority, side, messages, judged, right FROM ({query('shadow')}) ORDER BY 2, 3"
+        )
+        assert [tuple(one.values()) for one in found] == [
+            ("eager@1", "p2", "active", 2, 2, 1),
+            ("eager@1", "p2", "shadow", 2, 2, 2),
+            ("eager@1", "p3", "active", 2, 1, 0),
+            ("eager@1", "p3", "shadow", 2, 1, 1),
+        ]
+
+    play(story)

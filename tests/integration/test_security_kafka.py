@@ -28,7 +28,7 @@ from tests.harness import Worker, tocsin, wait_for
 pytestmark = pytest.mark.integration
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
-ROLES = ("init", "triage", "learn", "follow", "crowd", "record", "console", "replay")
+ROLES = ("init", "triage", "learn", "follow", "crowd", "shadow", "record", "console", "replay")
 PREFIX = "tocsin."
 command: Any = tocsin
 worker_of: Any = Worker
@@ -153,8 +153,8 @@ def test_each_role_needs_no_more_than_the_documented_rights(
         done = command(here, "init", **store, **closed.login("init"))
         assert done.returncode == 0, done.stderr.decode()
         workers = {}
-        for role in ("triage", "learn", "follow", "record", "console"):
-            more = {**store, **closed.login(role), "TOCSIN_CONSOLE_TOKEN": token}
+        for role in ("triage", "learn", "follow", "crowd", "shadow", "record", "console"):
+            more = {**store, **closed.login(role), "TOCSIN_CONSOLE_TOKEN": token, "TOCSIN_SHADOW_POLICY": "default"}
             workers[role] = worker_of(here, role, folder=tmp_path, **more)
             stack.callback(workers[role].stop)
         message = tmp_path / "message.jsonl"
@@ -301,6 +301,11 @@ def test_a_client_certificate_whose_key_has_a_password_signs_in(closed: ClosedKa
 def test_a_right_that_is_missing_is_named_with_its_topic(closed: ClosedKafka, here: Settings, role: str) -> None:
     login = {name.removeprefix("TOCSIN_").lower(): value for name, value in closed.login(role).items()}
     settings = load(**login)
+
+    def made() -> bool:  # rights reach the broker behind its controller
+        return bool(command(here, "init", **closed.login("init")).returncode == 0)
+
+    wait_for(made, "topics made")
 
     def said() -> str:
         try:

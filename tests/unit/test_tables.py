@@ -97,6 +97,7 @@ GOOD = {
     "actions": ACTION,
     "handoffs": HANDOFF,
     "incidents": INCIDENT,
+    "shadow": decision(),
     "customers": CUSTOMER,
     "dead-letters": LETTER,
     "health": HEALTH,
