@@ -42,24 +42,24 @@ class Found:
     told: list[Incident] = field(default_factory=list)
 
 
-def crowd(lines: Iterable[Told], rules: CrowdRules) -> tuple[Found, dict[str, list[int]]]:
+def crowd(lines: Iterable[Told], rules: CrowdRules, look_ms: int = LOOK_MS) -> tuple[Found, dict[str, list[int]]]:
     """What crowd says; and when the messages of each wave came (ms)."""
     one, found = Crowd(shipped(), {}), Found()
     waves: dict[str, list[int]] = defaultdict(list)
     owner: dict[str, str] = {}
     next_look = 0
     for at, seen, words, wave in lines:
-        next_look = next_look or at + LOOK_MS
+        next_look = next_look or at + look_ms
         while at >= next_look:
             _look(one, next_look, rules, found, waves, owner)
-            next_look += LOOK_MS
+            next_look += look_ms
         if wave is not None:
             waves[wave].append(at)
         one.take([(seen, words)])
         found.messages += 1
     for _ in range(60):
         _look(one, next_look, rules, found, waves, owner)
-        next_look += LOOK_MS
+        next_look += look_ms
     return found, waves
 
 
