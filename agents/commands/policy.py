@@ -14,6 +14,7 @@ from agents import policies, rerun
 from agents.handout import learned_model, load_base
 from agents.scoring.heads import Model
 from agents.scoring.policy import Policy
+from agents.without import without
 from streams import cli
 from streams.settings import Settings
 
@@ -63,7 +64,13 @@ def show(shipped: bool, history: bool) -> None:
 
 
 @policy.command("try")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--without",
+    "left_out",
+    multiple=True,
+    help='instead of FILE: the policy in force without a floor (legal), a phrase ("legal: sue you") or a head (head urgency)',
+)
 @click.option(
     "--days", default=7.0, show_default=True, help="how much of the past, as far as `messages` still has it (28 days)"
 )
@@ -73,28 +80,44 @@ def show(shipped: bool, history: bool) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="instead of the active policy (with --messages: of the default)",
 )
-def try_(file: Path, days: float, messages: str | None, against: Path | None) -> None:
+def try_(file: Path | None, left_out: tuple[str, ...], days: float, messages: str | None, against: Path | None) -> None:
     """Runs FILE over the past beside the policy in force, and prints what would ring otherwise, as JSON. Nothing rings.
 
-    Both judge with the model as it has learned up to now (with --messages: with the base). Pairs are before and after.
+    With --without, what it would cost to do without a rule. Both judge with the model as it has learned up to now (with
+    --messages: with the base). Pairs are before and after.
     Precision and recall are held against the priorities that people gave.
     """
-    after = policies.of_file(file)
+    if (file is None) == (not left_out):
+        raise click.UsageError("give either FILE or --without")
     settings = cli.settings(log_level="error")
-    found = asyncio.run(_rerun(settings, after, days, messages, against))
+    after = None if file is None else policies.of_file(file)
+    found = asyncio.run(_rerun(settings, after, left_out, days, messages, against))
     click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
 
 
 async def _rerun(
-    settings: Settings, after: Policy, days: float, messages: str | None, against: Path | None
+    settings: Settings,
+    after: Policy | None,
+    left_out: tuple[str, ...],
+    days: float,
+    messages: str | None,
+    against: Path | None,
 ) -> dict[str, Any]:
     if messages is not None:
-        one = rerun.Rerun(policies.of_file(against), after, Model(load_base(settings)), {})
+        before = policies.of_file(against)
+        one = rerun.Rerun(before, after or _without(before, left_out), Model(load_base(settings)), {})
         for incoming, at in rerun.of_file(messages):
             one.take(incoming, at)
         return one.found.as_json()
     before = policies.of_file(against) if against is not None else await policies.active(settings)
+    after = after or _without(before, left_out)
     one = rerun.Rerun(before, after, await learned_model(settings), await rerun.peoples_word(settings, days))
     async for incoming, at in rerun.of_kafka(settings, days):
         one.take(incoming, at)
     return one.found.as_json()
+
+
+def _without(policy: Policy, left_out: tuple[str, ...]) -> Policy:
+    for what in left_out:
+        policy = without(policy, what)
+    return policy

@@ -19,6 +19,7 @@ from agents.incidents.meaning import shipped
 from tests.crowd import race
 from tests.crowd.race import Found, Told
 from tests.crowd.replays import BEGIN_MS, WAVES, Judged, Wave, background, replay
+from tests.crowd.slowly import A_MINUTE, slow
 
 LANGUAGES = (("en",), ("fr",), ("en", "fr"))
 GAP_SECONDS = 1_250
@@ -61,8 +62,9 @@ def figures(name: str, found: Found, times: dict[str, list[int]], hours: float) 
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the page and its figures.")
 @click.option("--a-minute", type=float, default=1000.0, show_default=True, help="Messages of the background.")
 @click.option("--quiet-hours", type=float, default=4.0, show_default=True, help="Of background alone.")
+@click.option("--slow/--no-slow", "slowly", default=True, help="Whether crises that grow over days are replayed, too.")
 @click.option("--seed", type=int, default=SEED, show_default=True)
-def main(out: Path | None, a_minute: float, quiet_hours: float, seed: int) -> None:
+def main(out: Path | None, a_minute: float, quiet_hours: float, slowly: bool, seed: int) -> None:
     """Replays, and what each contender made of them."""
     judged, texts, told = Judged(), background(os.environ.get("TOCSIN_CORPUS")), waves()
     length = told[-1].at + GAP_SECONDS
@@ -80,6 +82,10 @@ def main(out: Path | None, a_minute: float, quiet_hours: float, seed: int) -> No
     quiet: list[Told] = list(replay(judged, texts, [], seconds=quiet_hours * 3600, a_minute=a_minute, seed=seed + 1))
     still, _ = race.crowd(quiet, rules)
     plain = race.threshold(quiet)
+    kept = _state_bytes(quiet)
+    del quiet
+    days = [slow(judged, texts, rules, languages, seed) for languages in LANGUAGES] if slowly else []
+    click.echo(json.dumps(days))
     result = {
         "seed": seed,
         "background": {"texts": len(texts), "corpus": bool(os.environ.get("TOCSIN_CORPUS")), "a_minute": a_minute},
@@ -103,7 +109,8 @@ def main(out: Path | None, a_minute: float, quiet_hours: float, seed: int) -> No
             "threshold_false": len(plain.false),
         },
         "microseconds_a_message": round(found.seconds / found.messages * 1e6),
-        "state_bytes": _state_bytes(quiet),
+        "state_bytes": kept,
+        "slow": days,
     }
     click.echo(json.dumps({name: result[name] for name in ("quiet", "microseconds_a_message", "state_bytes")}))
     if out is not None:
@@ -119,6 +126,23 @@ def _state_bytes(lines: list[Told]) -> int:
     crowd.take([(seen, words) for at, seen, words, _ in lines if at > last - 1_200_000])
     crowd.look(last, Judged().policy.crowd)
     return len(state.packed(crowd))
+
+
+def _slow(days: list[dict[str, Any]]) -> str:
+    """The table of the crises that grow over days."""
+    if not days:
+        return ""
+    table = f"""A swollen battery among {A_MINUTE:g} messages a minute over {days[0]["days"]} days: two messages on its first
+day, the fourth, and each day twice as many.
+
+| in | told of on its day | of its messages so far | as | false in {days[0]["days"]} days |
+|---|---|---|---|---|
+"""
+    for one in days:
+        day, by_then = one["told_on_day"], one["messages_by_then"]
+        told = ("missed", "") if day is None else (f"{day:g}", by_then)
+        table += f"| {one['languages']} | {told[0]} | {told[1]} | {one['kind'] or ''} | {one['false']} |\n"
+    return table + "\n"
 
 
 def page(result: dict[str, Any]) -> str:
@@ -152,7 +176,7 @@ Quiet: {quiet["hours"]:g} hours of background alone, {quiet["crowd_false"]} fals
 {quiet["threshold_false"]}.
 Cost: {result["microseconds_a_message"]} us of CPU a message, looks included. State written: {result["state_bytes"]:,} bytes.
 
-| wave | s after the twentieth | kind | told as |
+{_slow(result["slow"])}| wave | s after the twentieth | kind | told as |
 |---|---|---|---|
 """
     for name, one in result["waves"].items():

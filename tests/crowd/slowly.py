@@ -43,7 +43,7 @@ def slow(
     return {
         "languages": "+".join(languages),
         "days": DAYS,
-        "told_on_day": None if first is None else round((first[0] - every[0]) / 1000 / DAY, 1),
+        "told_on_day": None if first is None else 1 + round((first[0] - every[0]) / 1000 / DAY, 1),
         "messages_by_then": None if first is None else sum(at <= first[0] for at in every),
         "kind": None if first is None else found.kinds[first[1]],
         "false": len(found.false),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agents import policies
+from agents.without import without
 from schemas.decision import encode
 from streams.settings import Settings, load
 from tests.harness import message, produce, read_all, tocsin
@@ -45,6 +46,31 @@ def test_a_policy_is_tried_on_a_file_without_a_broker(tmp_path: Path) -> None:
     assert [(one["id"], one["from"], one["to"]) for one in found["changed"]] == [("m0", "p2", "p1"), ("m3", "p2", "p1")]
     assert found["changed"][0]["after"].startswith("leaving (")
     assert found["precision"] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("what", "moved"), [("leaving", {"p2 to p3": 2}), ("suicide", None), ("head spam", {}), ("leaving: nonsense", None)]
+)
+def test_what_it_would_cost_to_do_without_a_rule(tmp_path: Path, what: str, moved: dict[str, int] | None) -> None:
+    texts = (LEAVING, CALM, DANGER, LEAVING)
+    rows = [json.dumps({"id": f"m{number}", "customer_id": "c", "text": text}) for number, text in enumerate(texts)]
+    (tmp_path / "past.jsonl").write_text("\n".join(rows), "utf-8")
+    done = tocsin(load(), "policy", "try", "--without", what, "--messages", str(tmp_path / "past.jsonl"))
+    if moved is None:
+        assert done.returncode == 1
+        assert b"has no" in done.stderr and b"Traceback" not in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["moved"] == moved
+
+
+def test_a_phrase_left_out_no_longer_rings_and_the_others_do() -> None:
+    policy = policies.of_file(None)
+    floor = policy.floors["leaving"]
+    left = without(policy, f"leaving: {floor.phrases[0].text}")
+    assert [one.text for one in left.floors["leaving"].phrases] == [one.text for one in floor.phrases[1:]]
+    assert [one.name for one in left.floors] == [one.name for one in policy.floors]
+    assert left.version != policy.version
 
 
 async def test_the_past_of_kafka_is_held_against_what_people_said(prepared: Settings, tmp_path: Path) -> None:
