@@ -28,6 +28,8 @@ from schemas.incident import Incident, Kind, Usual
 SLOW_LOOK_MS = 3_600_000
 LEAST_WATCHED = 5
 """Customers whose messages hold a watched word, before it is an incident."""
+ABOUT_ONE_THING = 0.2
+"""Mean cosine of pairs of watched messages, at least: a word alone may be used more and more in many ways."""
 SAME = 0.7
 """Cosine from which on two middles are one incident's."""
 MOST_OPEN = 50
@@ -121,6 +123,8 @@ class Crowd:
             del held[:-100]
             if len({each.customer for each, _ in held}) >= LEAST_WATCHED:
                 vectors, _ = self._meaning.vectors([each for _, each in held])
+                if _likeness(vectors) < ABOUT_ONE_THING:
+                    continue
                 middle = vectors.mean(axis=0)
                 middle /= max(float(np.linalg.norm(middle)), 1e-9)
                 self._open("slow", held, middle, 0.0, 0, now)
@@ -201,6 +205,12 @@ class Crowd:
 
 
 _UNKNOWN = Why("Many messages are one event.", "De nombreux messages sont un seul événement.")
+
+
+def _likeness(vectors: Vectors) -> float:
+    """The mean cosine of pairs of several vectors of length 1."""
+    total = float(np.linalg.norm(vectors.sum(axis=0)) ** 2)
+    return (total - len(vectors)) / (len(vectors) * (len(vectors) - 1))
 
 
 def _kind(seen: list[Seen]) -> Kind:

@@ -12,7 +12,7 @@ from tests.crowd import race
 from tests.crowd.replays import Judged, Wave, replay
 
 DAY = 86_400
-DAYS = 9
+DAYS = 11
 BEGINS = 3
 """The day of its first messages; before, there is background alone."""
 FIRST = 2
@@ -20,8 +20,8 @@ FIRST = 2
 A_MINUTE = 15.0
 """Of the background: a small desk, for the messages of a crisis are few."""
 NAME = "swollen_battery"
-LOOK_MS = 30_000
-"""Nine days are many looks."""
+LOOK_MS = 60_000
+"""So many days are many looks."""
 
 
 def crisis(languages: tuple[str, ...]) -> list[Wave]:

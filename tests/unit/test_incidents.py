@@ -198,7 +198,7 @@ def test_what_doubles_from_day_to_day_is_watched_before_it_is_loud() -> None:
         kept.look(now)
         if kept.watched and seen_on is None:
             seen_on = day
-    assert seen_on == 7
+    assert seen_on == 6
     assert set(kept.watched) == set(cells_of(["swollen", "battery"], {"swollen": 1.0, "battery": 1.0}))
 
 
