@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.base import timestamp
 from schemas.decision import encode
 from schemas.operations import Health
+from streams import metrics
 from streams.kafka import producer, started
 from streams.outputs import cloud_event, new_id
 from streams.settings import Settings
@@ -67,6 +68,7 @@ class HealthReporter:
         if len(self._sent) > 10_000:
             self._sent.clear()
         self._sent[code, where] = now
+        metrics.ALARMS.labels(code).inc()
         log.warning("%s: %s", code, detail, extra={"fields": {"code": code, "where": where}})
         self.report(code, detail=detail, severity=severity, where=where, figures=figures)
 

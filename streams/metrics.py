@@ -63,6 +63,7 @@ DECISION_SECONDS = Durations(
 SCORING_SECONDS = Counter("tocsin_scoring_seconds_total", "CPU seconds spent judging messages")
 SCORING_FAILED = Counter("tocsin_scoring_failed_total", "Messages that scoring failed on, sent out unscored")
 DEAD_LETTERS = Counter("tocsin_dead_letters_total", "Records that could not be read", ["topic", "error"])
+ALARMS = Counter("tocsin_alarms_total", "Alarms raised on health", ["code"])
 REBALANCES = Counter("tocsin_rebalances_total", "Assignments received", ["role"])
 ASSIGNED_PARTITIONS = Gauge("tocsin_assigned_partitions", "Partitions this worker owns", ["role"])
 LAG_RECORDS = Gauge("tocsin_lag_records", "Records not yet taken, summed over partitions", ["role"])

@@ -2,8 +2,8 @@
 
 Counts the stems of words that say something, and pairs of them, by quarters of a day, in arrays of fixed size (a count may be of
 several words together: that hides a little, and makes nothing up). A stem whose share of all messages grew three days in a row,
-and is far more than before, is watched; the messages that then hold it, of several customers and about one thing, are the incident.
-Owns: those counts. Must never: keep who wrote.
+and is far more than before, is watched; the messages that then hold it, of several customers and about one thing, are the
+incident. Owns: those counts. Must never: keep who wrote.
 """
 
 from __future__ import annotations

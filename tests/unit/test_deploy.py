@@ -374,6 +374,7 @@ def alerting(*series: tuple[str, str], at: str, alert: str) -> dict[str, Any]:
 
 CLICKHOUSE_UP = 'tocsin_clickhouse_up{job="%s", instance="a"}'
 DEAD = 'tocsin_dead_letters_total{topic="tocsin.messages", error="not_json", job="triage"}'
+ALARM = 'tocsin_alarms_total{code="%s", job="crowd"}'
 OFFSET = 'tocsin_model_lesson_offset{job="triage", role="triage", instance="%s"}'
 CASES = {
     "a worker that does not answer": (True, alerting(
@@ -391,6 +392,13 @@ CASES = {
     "dead letters of yesterday": (False, alerting((DEAD, "7x200"), at="30m", alert="TocsinDeadLetters")),
     "scoring failed": (True, alerting(
         ("tocsin_scoring_failed_total", "0x5 2x30"), at="2m", alert="TocsinScoringFailed")),
+    "the first danger that nobody hears": (True, alerting(
+        (ALARM % "nobody_listening", "_x60 1x30"), at="11m", alert="TocsinNobodyListening")),
+    "a danger that nobody heard yesterday": (False, alerting(
+        (ALARM % "nobody_listening", "3x200"), at="30m", alert="TocsinNobodyListening")),
+    "another alarm": (False, alerting((ALARM % "model_gap", "0x5 2x30"), at="2m", alert="TocsinDangerNotTaken")),
+    "a danger that nobody takes": (True, alerting(
+        (ALARM % "p0_not_taken", "0x5 2x30"), at="2m", alert="TocsinDangerNotTaken")),
     "lag": (True, alerting(('tocsin_lag_seconds{job="record", role="record"}', "90x60"), at="5m", alert="TocsinLag")),
     "one worker with an older model": (True, alerting(
         (OFFSET % "a", "10x60"), (OFFSET % "b", "12x60"), at="5m", alert="TocsinModelStale")),
