@@ -14,7 +14,7 @@ COMMANDS = {
     "up": ("agents.commands.up:up", "the same stack, waiting for your messages"),
     "broker": ("streams.local.command:broker", "the local Apache Kafka alone"),
     "init": ("agents.commands.init:init", "creates topics, ClickHouse tables and the default policy"),
-    "worker": ("agents.commands.worker:worker", "runs agents: triage, learn, follow, record, console"),
+    "worker": ("agents.commands.worker:worker", "runs agents: triage, learn, follow, crowd, shadow, record, console"),
     "policy": ("agents.commands.policy:policy", "checks, publishes and shows policies"),
     "replay": ("agents.commands.replay:replay", "produces messages from a file"),
     "score": ("agents.commands.score:score", "decides on messages from a file, without a broker"),

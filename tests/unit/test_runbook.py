@@ -17,7 +17,9 @@ def raised() -> set[str]:
             for node in ast.walk(ast.parse(file.read_text("utf-8"))):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "alarm":
                     first = node.args[0]
-                    assert isinstance(first, ast.Constant), f"{file.name}:{node.lineno}: a code that cannot be looked up"
+                    assert isinstance(first, ast.Constant), (
+                        f"{file.name}:{node.lineno}: a code that cannot be looked up"
+                    )
                     found.add(str(first.value))
     return found
 
