@@ -26,6 +26,7 @@ COMMANDS = {
     "drill": ("agents.commands.drill:drill", "sends a message that must ring, and says whether its alert arrived"),
     "explain": ("agents.commands.explain:explain", "recomputes a decision and says whether it is identical"),
     "fairness": ("agents.commands.fairness:fairness", "how scores shift between groups of people, as a page"),
+    "doctor": ("agents.commands.doctor:doctor", "looks a set-up over, and says what to mend"),
     "settings": ("agents.commands.settings:settings", "lists all settings with their values"),
 }
 
