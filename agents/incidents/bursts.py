@@ -93,7 +93,8 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
 
 
 def hostile(window: Window, now: int, least: int) -> Burst | None:
-    """Messages of one hostile kind that are many, whatever they say: impostors are so by a floor, not by what they mean."""
+    """Messages of one hostile kind that are many, whatever they say: impostors are so by a floor, not by what they mean. Half of
+    `least` will do: that kind is rare."""
     free = ~window.taken
     for kind in HOSTILE_KINDS:
         of = np.fromiter((one.hostile == kind for one in window.seen), np.bool_, len(window.seen)) & free
@@ -106,7 +107,7 @@ def hostile(window: Window, now: int, least: int) -> Burst | None:
             count = weigh([window.seen[one] for one in places.tolist()])
             share = float(_at_most((of & ~within).sum())) / older
             wanted = share * int(within.sum())
-            if count >= max(least, LEAST_TIMES * wanted) and (chance := tail(count, wanted)) <= unlikely:
+            if count >= max(least / 2, LEAST_TIMES * wanted) and (chance := tail(count, wanted)) <= unlikely:
                 middle = window.vectors[places].mean(axis=0)
                 middle /= max(float(np.linalg.norm(middle)), 1e-9)
                 return Burst(places, middle.astype(np.float32), share, older, chance)

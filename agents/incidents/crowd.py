@@ -137,7 +137,7 @@ class Crowd:
         window = self.window
         for _ in range(MOST_PER_LOOK):
             fresh = begin + np.flatnonzero(~window.taken[begin:])
-            burst = bursts.find(window, fresh, now, rules.least) or bursts.hostile(window, now, rules.least)
+            burst = bursts.hostile(window, now, rules.least) or bursts.find(window, fresh, now, rules.least)
             if burst is None:
                 return
             window.taken[burst.places] = True
