@@ -37,7 +37,6 @@ LEAST_HOSTILE_CUSTOMERS = 3
 """Spam and raids are written by few; by one, they are no event."""
 HOSTILE = 4
 """Of so many messages one at least is hostile: each by itself is often not sure."""
-HOSTILE_KINDS = ("impostor", "spam", "abuse")
 MOST_FROM_ONE = 5
 """Messages of one customer that count among hostile ones."""
 MOST_ASKING = 200
@@ -92,25 +91,22 @@ def find(window: Window, fresh: npt.NDArray[np.intp], now: int, least: int) -> B
     return best
 
 
-def hostile(window: Window, now: int, least: int) -> Burst | None:
-    """Messages of one hostile kind that are many, whatever they say: impostors are so by a floor, not by what they mean. Half of
-    `least` will do: that kind is rare."""
+def impostors(window: Window, now: int, least: int) -> Burst | None:
+    """Messages that a floor found to be of impostors, where they are many, whatever they say. Half of `least` will do: they are
+    rare. The burst has no middle: what they say differs, and their mean is like everything."""
     free = ~window.taken
-    for kind in HOSTILE_KINDS:
-        of = np.fromiter((one.hostile == kind for one in window.seen), np.bool_, len(window.seen)) & free
-        for horizon, unlikely in HORIZONS[:-1]:
-            within = (window.at > now - horizon) & free
-            older = int((~within & free).sum())
-            places = np.flatnonzero(of & within)
-            if older < LEAST_KNOWN or len(places) < LEAST_HOSTILE_CUSTOMERS:
-                continue
-            count = weigh([window.seen[one] for one in places.tolist()])
-            share = float(_at_most((of & ~within).sum())) / older
-            wanted = share * int(within.sum())
-            if count >= max(least / 2, LEAST_TIMES * wanted) and (chance := tail(count, wanted)) <= unlikely:
-                middle = window.vectors[places].mean(axis=0)
-                middle /= max(float(np.linalg.norm(middle)), 1e-9)
-                return Burst(places, middle.astype(np.float32), share, older, chance)
+    of = np.fromiter((one.hostile == "impostor" for one in window.seen), np.bool_, len(window.seen)) & free
+    for horizon, unlikely in HORIZONS[:-1]:
+        within = (window.at > now - horizon) & free
+        older = int((~within & free).sum())
+        places = np.flatnonzero(of & within)
+        if older < LEAST_KNOWN or len(places) < LEAST_HOSTILE_CUSTOMERS:
+            continue
+        count = weigh([window.seen[one] for one in places.tolist()])
+        share = float(_at_most((of & ~within).sum())) / older
+        wanted = share * int(within.sum())
+        if count >= max(least / 2, LEAST_TIMES * wanted) and (chance := tail(count, wanted)) <= unlikely:
+            return Burst(places, np.zeros(0, np.float32), share, older, chance)
     return None
 
 

@@ -102,6 +102,8 @@ class Crowd:
             self.week.take(one.channel, one.at)
             best = int(nearest[:, place].argmax()) if going else -1
             owner = going[best] if going and said[place] and nearest[best, place] >= BELONGS else None
+            if one.hostile == "impostor":
+                owner = owner or next((each for each in self.live if each.open and _by_floor(each)), None)
             if owner is not None:
                 owner.take(one, words)
                 owned[place] = True
@@ -137,7 +139,7 @@ class Crowd:
         window = self.window
         for _ in range(MOST_PER_LOOK):
             fresh = begin + np.flatnonzero(~window.taken[begin:])
-            burst = bursts.hostile(window, now, rules.least) or bursts.find(window, fresh, now, rules.least)
+            burst = bursts.impostors(window, now, rules.least) or bursts.find(window, fresh, now, rules.least)
             if burst is None:
                 return
             window.taken[burst.places] = True
@@ -149,11 +151,8 @@ class Crowd:
     ) -> None:
         """A new incident, or more of one that goes on, or was over lately."""
         for one in self.live:
-            if (
-                one.middles
-                and float(one.likeness(middle[None])[0]) >= SAME
-                and (one.kind == "slow") == (kind == "slow")
-            ):
+            like = one.middles and len(middle) and float(one.likeness(middle[None])[0]) >= SAME
+            if (like and (one.kind == "slow") == (kind == "slow")) or one.kind == kind == "impostor":
                 owner = one
                 if one.open:
                     owner.drift(middle)
@@ -205,6 +204,11 @@ class Crowd:
 
 
 _UNKNOWN = Why("Many messages are one event.", "De nombreux messages sont un seul événement.")
+
+
+def _by_floor(one: Live) -> bool:
+    """Whether an incident is of impostors that a floor found: it has no middle."""
+    return one.kind == "impostor" and not one.middles
 
 
 def _likeness(vectors: Vectors) -> float:

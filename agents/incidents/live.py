@@ -118,7 +118,7 @@ class Live(Struct, kw_only=True):
 
     def drift(self, middle: Vectors) -> None:
         """It is told in other words, too."""
-        if len(self.middles) < MOST_MIDDLES:
+        if len(middle) and len(self.middles) < MOST_MIDDLES:
             self.middles.append([round(float(one), 4) for one in middle])
 
     # --- its course
@@ -210,7 +210,7 @@ def begin(kind: Kind, seen: list[Seen], middle: Vectors, share: float, known: in
         state="opened",
         opened_at=now,
         first=first,
-        middles=[[round(float(one), 4) for one in middle]],
+        middles=[[round(float(one), 4) for one in middle]] if len(middle) else [],
         share=share,
         known=known,
     )

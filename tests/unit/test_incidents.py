@@ -82,6 +82,24 @@ def test_few_accounts_that_flood_are_an_incident_of_their_kind(
     assert {one.kind for one in told(Crowd(shipped(), {}), lines) if one.kind != "budget"} == {kind}
 
 
+def test_impostors_whom_a_floor_finds_are_one_incident_whatever_they_say(
+    judged: Judged, texts: list[tuple[str, str]]
+) -> None:
+    lines = list(replay(judged, texts, [], seconds=420, a_minute=500, seed=10))
+    begun = BEGIN_MS + 330_000
+    disguised = [place for place, line in enumerate(lines) if begun < line[0] < begun + 50_000][::20]
+    for place in disguised:
+        at, seen, words, _ = lines[place]
+        fields = {name: getattr(seen, name) for name in Seen.__struct_fields__}
+        lines[place] = at, Seen(**{**fields, "hostile": "impostor"}), words, "impostors"
+    assert len(disguised) >= 15
+    found = [one for one in told(Crowd(shipped(), {}), lines) if one.kind != "budget"]
+    assert len({one.id for one in found}) == 1
+    assert {one.kind for one in found} == {"impostor"}
+    # None of the others is taken for theirs: it has no middle.
+    assert found[-1].messages == len(disguised)
+
+
 def test_one_customer_who_says_the_same_forty_times_is_none(judged: Judged, texts: list[tuple[str, str]]) -> None:
     wave = Wave("charged_twice", at=300, seconds=60, count=40, customers=1)
     lines = list(replay(judged, texts, [wave], seconds=420, a_minute=1000, seed=7))
