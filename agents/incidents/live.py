@@ -20,6 +20,7 @@ from schemas.decision import Source, Why
 from schemas.incident import First, Gathered, Incident, Kind, State, Usual
 
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 MOST_MIDDLES = 4
 """Of one incident: its two languages, and what it turns into."""
@@ -151,7 +152,11 @@ class Live(Struct, kw_only=True):
         if self.messages >= 2 * max(self.told, 1):
             self.state = "grown" if self.state == "opened" else self.state
             return True
-        return bool(self.alerts) and now - self.told_at >= MINUTE_MS
+        if self.alerts and now - self.told_at >= (HOUR_MS if self.kind == "slow" else MINUTE_MS):
+            # Else it would be told as opened again.
+            self.state = "grown" if self.state == "opened" else self.state
+            return True
+        return False
 
     def _over(self, now: int, usual: float, quiet_ms: int) -> bool:
         if self.kind == "slow":

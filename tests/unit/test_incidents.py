@@ -10,6 +10,7 @@ import pytest
 from agents.incidents import state
 from agents.incidents.bursts import LOOK_MS
 from agents.incidents.crowd import Crowd
+from agents.incidents.live import begin
 from agents.incidents.meaning import shipped, words_of
 from agents.incidents.slow import QUARTER_MS, Days, cells_of
 from agents.incidents.usual import HOUR_MS, Week
@@ -236,6 +237,21 @@ def test_a_slow_crisis_becomes_an_incident_with_its_messages(judged: Judged, tex
     slow = [one for one in told(crowd, lines, rest=2) if one.kind == "slow"]
     assert len({one.id for one in slow}) == 1
     assert slow[0].messages >= 5
+
+
+def test_new_alerts_of_a_slow_crisis_are_told_by_the_hour_and_never_as_opened_again() -> None:
+    now, hour = BEGIN_MS, 3_600_000
+    flagged = [
+        Seen(now, f"m{n}", f"d{n}", f"c{n}", f"v{n}", f"g{n}", 0, n, "chat", "en", "other", "p1", "support")
+        for n in range(5)
+    ]
+    live = begin("slow", flagged, np.ones(4, np.float32), 0.0, 0, now)
+    for one in flagged[:4]:
+        live.take(one, ["battery"])
+    live.told, live.told_at = 4, now
+    assert live.course(now + hour // 2, 0.0, 60_000) is False
+    assert live.course(now + hour, 0.0, 60_000) is True
+    assert live.state == "grown"
 
 
 # --- meaning
