@@ -47,9 +47,7 @@ RIGHTS = {
     "crowd": Rights(
         ("messages", "decisions", "crowd", "policies", "priority.p0", "health"), ("incidents", "crowd", "health")
     ),
-    "shadow": Rights(
-        ("messages", "models", "model-updates", "policies", "answered", "dead-letters"), ("shadow", "health")
-    ),
+    "shadow": Rights(("messages", "models", "model-updates", "policies", "answered"), ("shadow", "health")),
     "record": Rights(
         (
             "messages",

@@ -125,7 +125,7 @@ class Crowd:
             del held[:-100]
             if len({each.customer for each, _ in held}) >= LEAST_WATCHED:
                 vectors, _ = self._meaning.vectors([each for _, each in held])
-                if _likeness(vectors) < ABOUT_ONE_THING:
+                if _mean_cosine(vectors) < ABOUT_ONE_THING:
                     continue
                 middle = vectors.mean(axis=0)
                 middle /= max(float(np.linalg.norm(middle)), 1e-9)
@@ -211,7 +211,7 @@ def _by_floor(one: Live) -> bool:
     return one.kind == "impostor" and not one.middles
 
 
-def _likeness(vectors: Vectors) -> float:
+def _mean_cosine(vectors: Vectors) -> float:
     """The mean cosine of pairs of several vectors of length 1."""
     total = float(np.linalg.norm(vectors.sum(axis=0)) ** 2)
     return (total - len(vectors)) / (len(vectors) * (len(vectors) - 1))

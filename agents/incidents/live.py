@@ -149,14 +149,11 @@ class Live(Struct, kw_only=True):
         if self.state == "peaked" and rate >= self.peak:
             self.state, self.peaked_at = "grown", None
             return True
-        if self.messages >= 2 * max(self.told, 1):
-            self.state = "grown" if self.state == "opened" else self.state
-            return True
-        if self.alerts and now - self.told_at >= (HOUR_MS if self.kind == "slow" else MINUTE_MS):
-            # Else it would be told as opened again.
-            self.state = "grown" if self.state == "opened" else self.state
-            return True
-        return False
+        doubled = self.messages >= 2 * max(self.told, 1)
+        due = bool(self.alerts) and now - self.told_at >= (HOUR_MS if self.kind == "slow" else MINUTE_MS)
+        if (doubled or due) and self.state == "opened":
+            self.state = "grown"  # else it would be told as opened again
+        return doubled or due
 
     def _over(self, now: int, usual: float, quiet_ms: int) -> bool:
         if self.kind == "slow":

@@ -17,7 +17,7 @@ from schemas.answered import Answered, AskedBefore
 from schemas.base import Invalid
 
 MOST = 20_000
-"""Questions that are kept, the newest: 160 bytes each, and 400 as vectors."""
+"""Questions that are kept, the newest: vector and sketch are 448 bytes each."""
 ALIKE = 0.7
 """Cosine from which on two questions are like: docs/incidents.md has how often they are the same."""
 SAME = 0.6

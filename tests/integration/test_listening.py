@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.listening import AGAIN_MS, UNHEARD_MS, WINDOW_MS, Listening
+from streams.health import HealthReporter
 from streams.settings import Settings
 from tests.harness import produce
 
@@ -43,7 +44,7 @@ async def rang(made: Settings) -> AsyncIterator[tuple[Settings, Listening, Heard
     """An alert of danger, and somebody who looks when it is due."""
     await produce(made, "priority.p0", [("c", {"danger": number}) for number in range(3)])
     heard = Heard()
-    yield made, Listening(made, heard), heard, int(time.time() * 1000) + UNHEARD_MS + 1_000  # type: ignore[arg-type]
+    yield made, Listening(made, cast(HealthReporter, heard)), heard, int(time.time() * 1000) + UNHEARD_MS + 1_000
 
 
 async def commits(settings: Settings, group: str, offset: int) -> None:
