@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from schemas.decision import Alert, Decision, Why
 from schemas.message import Message
+from schemas.people import Action
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Entry:
     undone: set[str] = field(default_factory=set)
     said: dict[str, Said] = field(default_factory=dict)
     event: Event | None = None
+    actions: dict[str, Action] = field(default_factory=dict)
     version: int = 0
     announced: bool = False
 
@@ -76,9 +78,30 @@ class Entry:
         return next((said for said in reversed(self.said.values()) if stands(said)), None)
 
     @property
+    def taken_by(self) -> str | None:
+        """Who has it in hand: took it, and neither gave it back nor resolved it."""
+        last = self._last("taken", "released", "resolved", "reopened")
+        return last.by if last is not None and last.kind == "taken" else None
+
+    @property
+    def resolved_by(self) -> str | None:
+        """Who is through with it."""
+        last = self._last("resolved", "reopened", "taken")
+        return last.by if last is not None and last.kind == "resolved" else None
+
+    def _last(self, *kinds: str) -> Action | None:
+        return next((one for one in reversed(standing(self.actions)) if one.kind in kinds), None)
+
+    @property
     def reviewed(self) -> bool:
         """Whether a person has said something that stands."""
         return self.human is not None or self.word is not None
+
+
+def standing(actions: dict[str, Action]) -> list[Action]:
+    """Those that do something and were not undone, in their order."""
+    undone = {one.undoes for one in actions.values()}
+    return [one for one in actions.values() if one.undoes is None and one.id not in undone]
 
 
 def stands(said: Said) -> bool:

@@ -1,7 +1,7 @@
 """Counts out of ClickHouse: decisions a minute, rows a table.
 
-Owns: these questions, and that many pages ask them once. Must never: make anything else wait; without ClickHouse there is
-a sentence, and the live queue goes on.
+Owns: those questions, the way to ask others, and that many pages ask them once. Must never: make anything else wait; without
+ClickHouse there is a sentence, and the live queue goes on.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ ANSWER_SECONDS = 5.0
 FRESH_SECONDS = 2.0
 """An answer this young is given again."""
 
+FEW = 4
+"""Questions about single messages that are asked at a time."""
+_AWAY = "ClickHouse (TOCSIN_CLICKHOUSE) does not answer; the live queue goes on without it"
+
 _COUNTS = (
     "SELECT toUnixTimestamp(minute) AS start, priority, sum(decisions) AS made FROM decisions_1m "
     "WHERE minute > now() - INTERVAL {minutes:UInt16} MINUTE AND NOT superseding GROUP BY start, priority"
@@ -43,6 +47,7 @@ class History:
         self._sink = sink
         self._running: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._answers: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._few = asyncio.Semaphore(FEW)
         self.up: bool | None = None
 
     async def close(self) -> None:
@@ -55,11 +60,22 @@ class History:
     async def counts(self) -> dict[str, Any]:
         """`start` (seconds since 1970 of the first of 60 minutes) and each priority's decisions in each minute, by the
         time the messages came; raises NoAnswer."""
-        return await self._once("counts", self._ask_counts)
+        return await self.once("counts", self._ask_counts)
 
     async def rows(self) -> dict[str, Any]:
         """The number of rows of each raw table; raises NoAnswer."""
-        return await self._once("rows", self._ask_rows)
+        return await self.once("rows", self._ask_rows)
+
+    async def ask(self, question: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a SELECT that is about one message, and not remembered; raises NoAnswer."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS), self._few:
+                found = await self._sink.query(question, parameters)
+        except (Away, Refused, TimeoutError) as error:
+            self._is(False, error)
+            raise NoAnswer(_AWAY) from None
+        self._is(True)
+        return found
 
     async def _ask_counts(self) -> dict[str, Any]:
         found = await self._sink.query(_COUNTS, {"minutes": MINUTES})
@@ -74,7 +90,12 @@ class History:
     async def _ask_rows(self) -> dict[str, Any]:
         return {str(row["name"]): int(row["rows"]) for row in await self._sink.query(_ROWS)}
 
-    async def _once(self, name: str, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    async def rows_of(self, question: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a SELECT, for an answer that `once` gives."""
+        return await self._sink.query(question, parameters)
+
+    async def once(self, name: str, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        """An answer that many pages want: asked for once at a time, and remembered for a moment; raises NoAnswer."""
         at, answer = self._answers.get(name, (float("-inf"), {}))
         if time.monotonic() - at < FRESH_SECONDS:
             return answer
@@ -87,9 +108,7 @@ class History:
             return await asyncio.wait_for(asyncio.shield(task), ANSWER_SECONDS)
         except (Away, Refused, TimeoutError) as error:
             self._is(False, error)
-            raise NoAnswer(
-                "ClickHouse (TOCSIN_CLICKHOUSE) does not answer; the live queue goes on without it"
-            ) from None
+            raise NoAnswer(_AWAY) from None
 
     async def _asked(self, name: str, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         answer = await ask()

@@ -16,7 +16,7 @@ from agents.console.entry import Entry, Event, Said, taken_back
 from schemas.base import PRIORITIES
 from schemas.decision import Alert
 from schemas.incident import Incident
-from schemas.people import Feedback
+from schemas.people import Action, Feedback
 
 KEEP = 1000
 """Entries kept. A trim begins at a tenth more, so that a flood sorts the queue once for many alerts."""
@@ -28,7 +28,7 @@ _ORPHANS = 5000
 """People's words on messages that are not in the queue (yet): topics are read side by side."""
 
 _WORDS = 50
-"""Words kept on one message."""
+"""Words, and actions, kept on one message."""
 
 
 class LiveQueue:
@@ -43,6 +43,7 @@ class LiveQueue:
         self._keep = keep
         self._entries: dict[str, Entry] = {}
         self._orphans: OrderedDict[str, list[Said]] = OrderedDict()
+        self._early: OrderedDict[str, dict[str, Action]] = OrderedDict()
         self._messages: OrderedDict[str, str] = OrderedDict()
         self._characters = 0
         self._events: OrderedDict[str, Event] = OrderedDict()
@@ -57,17 +58,24 @@ class LiveQueue:
         return self._entries.get(message_id)
 
     def ordered(self) -> list[Entry]:
-        """By priority, what nobody has looked at first, then the longest waiting; withdrawn ones last."""
+        """By priority, what nobody has looked at first, then the longest waiting; resolved ones later, withdrawn ones last."""
         return sorted(
             self._entries.values(),
-            key=lambda entry: (entry.kind, entry.reviewed, entry.decision.sent_at, entry.id),
+            key=lambda entry: (
+                entry.kind == "withdrawn",
+                entry.resolved_by is not None,
+                entry.kind,
+                entry.reviewed,
+                entry.decision.sent_at,
+                entry.id,
+            ),
         )
 
     def totals(self) -> dict[str, int]:
-        """Entries by kind that no person has said anything about yet."""
+        """Entries by kind that no person has said anything about, or resolved, yet."""
         totals: dict[str, int] = dict.fromkeys(PRIORITIES, 0)
         for entry in self._entries.values():
-            if entry.kind in totals and not entry.reviewed:
+            if entry.kind in totals and not entry.reviewed and entry.resolved_by is None:
                 totals[entry.kind] += 1
         return totals
 
@@ -128,6 +136,24 @@ class LiveQueue:
             self._touch(entry)
         return said
 
+    def act(self, action: Action) -> None:
+        """What somebody did about a message: seen in the topic, or sent by this console (then seen later once more)."""
+        entry = self._entries.get(action.message_id)
+        if entry is None:
+            done = self._early.setdefault(action.message_id, {})
+            self._early.move_to_end(action.message_id)
+            if len(self._early) > _ORPHANS:
+                self._early.popitem(last=False)
+        else:
+            done = entry.actions
+        if action.id in done:
+            return
+        done[action.id] = action
+        for old in list(done)[:-_WORDS]:
+            del done[old]
+        if entry is not None:
+            self._touch(entry)
+
     def learned(self, feedback_id: str, seconds: float | None) -> str | None:
         """A model update names a feedback: the message it was about, where that is known."""
         message_id = self._messages.get(feedback_id)
@@ -148,8 +174,10 @@ class LiveQueue:
             # What was said, was said of the earlier wording.
             self._characters -= len(earlier.message.text)
             entry.version, entry.announced = earlier.version, earlier.announced
+            entry.actions = earlier.actions
         self._characters += len(alert.message.text)
         self._entries[alert.decision.message_id] = entry
+        entry.actions |= self._early.pop(alert.decision.message_id, {})
         self._add(entry, self._orphans.pop(alert.decision.message_id, []))
         return entry
 

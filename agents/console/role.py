@@ -21,11 +21,13 @@ from agents.console.history import History
 from agents.console.live import Hub
 from agents.console.queue import LiveQueue
 from agents.console.server import Server
+from agents.handout import PolicyHandout
 from agents.recording.sink import Sink
+from agents.scoring.policy import Policy
 from schemas.base import Invalid, timestamp
 from schemas.decision import Alert, encode
 from schemas.incident import Incident
-from schemas.people import Feedback, read_feedback
+from schemas.people import Action, Feedback, read_feedback
 from schemas.reading import read
 from streams.errors import TocsinError
 from streams.follow import Follower, Record
@@ -66,21 +68,22 @@ class Console:
         self._hub = Hub(self._queue)
         self._history = History(Sink(settings.clickhouse.get_secret_value()))
         self._asked = Asked(settings, health)
-        self._server = Server(
-            settings, self._queue, self._hub, self._history, self._produce, self.now, self._asked.before
-        )
+        self._policies = PolicyHandout(settings, health, self._in_force)
+        self._policy: Policy | None = None
+        self._server = Server(settings, self._queue, self._hub, self._history, self)
         self._producer: AIOKafkaProducer | None = None
         since = time.time_ns() // 1_000_000
         topics = [settings.topic(name) for name in ALERT_TOPICS]
         self._feedback = settings.topic("feedback")
         self._incidents = settings.topic("incidents")
-        followed = [*topics, self._feedback, self._incidents]
+        self._actions = settings.topic("actions")
+        followed = [*topics, self._feedback, self._incidents, self._actions]
         self._rings = Follower(settings, followed, self._on_record, since_ms=since - WINDOW_MS)
         self._updates = Follower(settings, [settings.topic("model-updates")], self._on_update, since_ms=since)
         self._connecting: asyncio.Task[None] | None = None
         self._pending: dict[str, tuple[float, float | None]] = {}
         self._seconds: deque[float] = deque(maxlen=10_000)
-        self._counts = {"alerts_read": 0, "feedback_sent": 0, "corrections_learned": 0}
+        self._counts = {"alerts_read": 0, "feedback_sent": 0, "actions_sent": 0, "corrections_learned": 0}
 
     # --- lifecycle
 
@@ -108,6 +111,7 @@ class Console:
         await self._rings.stop()
         await self._updates.stop()
         await self._asked.stop()
+        await self._policies.stop()
         if self._producer is not None:
             await self._producer.stop()
         await self._history.close()
@@ -122,6 +126,11 @@ class Console:
         await self._updates.start()
         await self._rings.start()
         await self._asked.start()
+        try:
+            self._policy = await self._policies.start()
+        except TocsinError as error:
+            # Without one, nothing stands beside a message; the queue goes on, and one that comes is taken.
+            log.warning("no policy beside the messages: %s", error)
         self._hub.ready = True
 
     @property
@@ -141,7 +150,14 @@ class Console:
             connecting = self._connecting.exception()
         else:
             connecting = None
-        return connecting or self._rings.failed or self._updates.failed or self._asked.failed or self._hub.failed
+        return (
+            connecting
+            or self._rings.failed
+            or self._updates.failed
+            or self._asked.failed
+            or self._policies.failed
+            or self._hub.failed
+        )
 
     async def figures(self) -> dict[str, Any]:
         """Its own figures."""
@@ -162,20 +178,33 @@ class Console:
             "ready": self.ready,
         }
 
+    def policy(self) -> Policy | None:
+        """The one in force; None where none is published."""
+        return self._policy
+
+    def _in_force(self, policy: Policy) -> None:
+        self._policy = policy
+
+    async def asked_before(self, text: str, but: str) -> dict[str, Any]:
+        """What `/api/asked-before` says of a text, but for the message of an id."""
+        return await self._asked.before(text, but)
+
     # --- what comes in
 
     def _on_record(self, record: Record) -> None:
         try:
             if record.topic == self._feedback:
                 self._queue.say(read_feedback(record.value))
+            elif record.topic == self._actions:
+                self._queue.act(read(record.value, Action))
             elif record.topic == self._incidents:
                 self._queue.gather(read(record.value, Incident))
             else:
                 self._queue.ring(read(record.value, Alert))
                 self._counts["alerts_read"] += 1
         except Invalid as fault:
-            # An unreadable word becomes a dead letter in the role that learns.
-            if record.topic != self._feedback:
+            # An unreadable word becomes a dead letter in the role that learns, an unreadable action in the one that records.
+            if record.topic not in (self._feedback, self._actions):
                 self._health.alarm(
                     "alert_unreadable",
                     f"{record.topic}/{record.partition} offset {record.offset}: {fault.detail}; not on the page",
@@ -201,31 +230,38 @@ class Console:
 
     # --- what goes out
 
-    async def _produce(self, feedback: Feedback) -> None:
-        if self._producer is None:
-            raise TocsinError("Kafka is not connected yet; nothing was saved, try again in a moment")
+    async def say(self, feedback: Feedback) -> None:
+        """Sends a person's word to Kafka, and returns when it is acknowledged; raises TocsinError where it was not in time."""
         at = feedback.at or timestamp(time.time_ns() // 1_000_000)
         self._pending[feedback.id] = time.monotonic(), None
-        try:
-            async with asyncio.timeout(ACK_SECONDS):
-                await self._producer.send_and_wait(
-                    self._feedback,
-                    encode(feedback),
-                    key=feedback.customer_id.encode(),
-                    partition=0,
-                    headers=cloud_event("tocsin.feedback.v1", SOURCE, feedback.id, at),
-                )
-        except (KafkaError, TimeoutError) as error:
-            log.warning("feedback %s was not acknowledged: %r", feedback.id, error)
-            raise TocsinError(
-                "Kafka did not confirm it in time; look whether it shows up before you try again"
-            ) from None
+        await self._send(self._feedback, feedback, "feedback", at, 0)
         self._counts["feedback_sent"] += 1
         self._queue.say(feedback)
         if feedback.id in self._pending:
             self._pending[feedback.id] = self._pending[feedback.id][0], time.monotonic()
         else:
             self._queue.learned(feedback.id, 0.0)
+
+    async def act(self, action: Action, partition: int) -> None:
+        """Sends what somebody did about a message to the partition of that message; raises TocsinError as `say`."""
+        await self._send(self._actions, action, "action", action.at, partition)
+        self._counts["actions_sent"] += 1
+        self._queue.act(action)
+
+    async def _send(self, topic: str, record: Feedback | Action, kind: str, at: str, partition: int) -> None:
+        if self._producer is None:
+            raise TocsinError("Kafka is not connected yet; nothing was saved, try again in a moment")
+        headers = cloud_event(f"tocsin.{kind}.v1", SOURCE, record.id, at)
+        try:
+            async with asyncio.timeout(ACK_SECONDS):
+                await self._producer.send_and_wait(
+                    topic, encode(record), key=record.customer_id.encode(), partition=partition, headers=headers
+                )
+        except (KafkaError, TimeoutError) as error:
+            log.warning("%s %s was not acknowledged: %r", kind, record.id, error)
+            raise TocsinError(
+                "Kafka did not confirm it in time; look whether it shows up before you try again"
+            ) from None
 
     def _forget(self) -> None:
         long_ago = time.monotonic() - PENDING_SECONDS

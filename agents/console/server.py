@@ -1,6 +1,6 @@
-"""The console's HTTP server: the page, its JSON, its live updates, and the one door for a person's word.
+"""The console's HTTP server: the pages, their JSON, their live updates, and the doors for what people say and do.
 
-Owns: routes and their answers. Must never: decide, learn, or write anything but feedback.
+Owns: routes and their answers. Must never: decide, learn, or write anything but feedback and actions.
 """
 
 from __future__ import annotations
@@ -9,59 +9,66 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
 
+from agents.console.around import Around
+from agents.console.deed import perform
 from agents.console.doors import Doors
+from agents.console.entry import Entry
 from agents.console.guard import MAX_BODY, Guard, refusal
 from agents.console.history import History, NoAnswer
 from agents.console.live import CLOSED, HEARTBEAT_SECONDS, Client, Hub
 from agents.console.queue import LiveQueue
 from agents.console.signin import SignIn, preferred
+from agents.console.trends import Trends
 from agents.console.view import brief, detail
 from agents.console.word import Outdated, compose
+from agents.scoring.policy import Policy
 from schemas.base import Invalid, timestamp
-from schemas.people import Feedback
+from schemas.people import Action, Feedback
 from schemas.reading import json_object
 from streams.errors import TocsinError
 from streams.settings import Settings
 
+_PAGES = {"/": "index.html", "/trends": "trends.html"}
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 WRITE_SECONDS = 30.0
 """A page that takes no byte for this long is gone."""
 
-Produce = Callable[[Feedback], Awaitable[None]]
-"""Sends feedback to Kafka, returns when it is acknowledged; raises TocsinError where it was not in time."""
+
+class Ways(Protocol):
+    """What the server asks of the role: its ways to Kafka, and what it knows."""
+
+    async def say(self, feedback: Feedback) -> None:
+        """Sends it, and returns when it is acknowledged; raises TocsinError where it was not in time."""
+
+    async def act(self, action: Action, partition: int) -> None:
+        """As `say`, to the partition of the message that it is about."""
+
+    async def asked_before(self, text: str, but: str) -> dict[str, Any]:
+        """What was asked before like a text, but for the message of an id; raises TocsinError."""
+
+    def policy(self) -> Policy | None:
+        """The one in force."""
+
+    def now(self) -> dict[str, Any]:
+        """What `/api/figures` says."""
 
 
 class Server:
-    """Serves one live queue.
+    """Serves one live queue."""
 
-    Args:
-        produce: see `Produce`.
-        figures: what `/api/figures` says.
-        asked: what `/api/asked-before` says of a text, but for the message of an id.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        queue: LiveQueue,
-        hub: Hub,
-        history: History,
-        produce: Produce,
-        figures: Callable[[], dict[str, Any]],
-        asked: Callable[[str, str], Awaitable[dict[str, Any]]],
-    ) -> None:
+    def __init__(self, settings: Settings, queue: LiveQueue, hub: Hub, history: History, ways: Ways) -> None:
         self._settings = settings
         self._queue = queue
         self._hub = hub
         self._history = history
-        self._produce = produce
-        self._figures = figures
-        self._asked = asked
+        self._around = Around(history)
+        self._trends = Trends(history)
+        self._ways = ways
         self._doors = Doors(settings)
         guard = Guard(settings.console_host, self._doors)
         app = web.Application(client_max_size=MAX_BODY, middlewares=[guard.check])
@@ -69,7 +76,7 @@ class Server:
         self._files = _files()
         app.add_routes(
             [
-                web.get("/", self._page),
+                *(web.get(path, self._page) for path in _PAGES),
                 web.get("/{name:[a-z]+\\.[a-z]+}", self._file),
                 web.get("/api/alerts", self._alerts),
                 web.get("/api/alert", self._alert),
@@ -78,7 +85,10 @@ class Server:
                 web.get("/api/rows", self._rows),
                 web.get("/api/figures", self._say_figures),
                 web.get("/api/events", self._events),
+                web.get("/api/around", self._say_around),
+                web.get("/api/trends", self._say_trends),
                 web.post("/api/feedback", self._feedback),
+                web.post("/api/action", self._action),
                 *SignIn(self._doors, self._files["signin.html"]).routes(),
             ]
         )
@@ -111,7 +121,9 @@ class Server:
 
     async def _page(self, request: web.Request) -> web.Response:
         language = preferred(request.headers.get("Accept-Language", ""))
-        body = self._files["index.html"].replace(b'<html lang="en">', b'<html lang="%b">' % language.encode(), 1)
+        body = self._files[_PAGES[request.path]].replace(
+            b'<html lang="en">', b'<html lang="%b">' % language.encode(), 1
+        )
         return web.Response(body=body, content_type="text/html", charset="utf-8", headers={"Vary": "Accept-Language"})
 
     async def _file(self, request: web.Request) -> web.Response:
@@ -132,7 +144,7 @@ class Server:
         entry = self._queue.get(request.query.get("message_id", ""))
         if entry is None:
             return refusal(404, "this message is not, or no longer, in the live queue")
-        return _json(detail(entry))
+        return _json(detail(entry, self._ways.policy()))
 
     async def _asked_before(self, request: web.Request) -> web.Response:
         """Of a message of the live queue (`message_id`), or of any `text`."""
@@ -140,7 +152,22 @@ class Server:
         entry = self._queue.get(message_id)
         if entry is None and not text:
             return refusal(404, "this message is not, or no longer, in the live queue; give its words as `text`")
-        return _json(await self._asked(text if entry is None else entry.message.text, message_id))
+        try:
+            return _json(await self._ways.asked_before(text if entry is None else entry.message.text, message_id))
+        except TocsinError as error:
+            return refusal(503, str(error))
+
+    async def _say_around(self, request: web.Request) -> web.Response:
+        entry = self._queue.get(request.query.get("message_id", ""))
+        if entry is None:
+            return refusal(404, "this message is not, or no longer, in the live queue")
+        return await self._told(lambda: self._around.of(entry))
+
+    async def _say_trends(self, request: web.Request) -> web.Response:
+        try:
+            return await self._told(lambda: self._trends.all(request.query.get("zone", "UTC")))
+        except Invalid as fault:
+            return refusal(422, fault.detail)
 
     async def _counts(self, request: web.Request) -> web.Response:
         return await self._told(self._history.counts)
@@ -156,7 +183,7 @@ class Server:
             return refusal(503, str(error))
 
     async def _say_figures(self, request: web.Request) -> web.Response:
-        return _json(self._figures())
+        return _json(self._ways.now())
 
     # --- live
 
@@ -192,29 +219,46 @@ class Server:
     async def _write(response: web.StreamResponse, data: bytes) -> None:
         await asyncio.wait_for(response.write(data), WRITE_SECONDS)
 
-    # --- a person's word
+    # --- what people say and do
 
     async def _feedback(self, request: web.Request) -> web.Response:
         try:
-            body = json_object(await request.read())
-        except Invalid as fault:
-            return refusal(400, fault.detail)
-        visitor = self._doors.visitor(request)
-        if visitor is not None and visitor.name is not None:  # whoever the proxy signed in, whatever the page says
-            body["reviewer"] = visitor.name
-        message_id = body.get("message_id")
-        entry = self._queue.get(message_id) if isinstance(message_id, str) else None
-        try:
+            body, entry = await self._about(request, "reviewer")
             feedback = compose(body, entry, timestamp(time.time_ns() // 1_000_000))
+            await self._ways.say(feedback)
         except Invalid as fault:
-            return refusal(422, fault.detail)
+            return refusal(_status(fault), fault.detail)
         except Outdated:
             return refusal(409, "this decision was replaced while you were looking at it; look again")
-        try:
-            await self._produce(feedback)
         except TocsinError as error:
             return refusal(503, str(error))
         return _json({"id": feedback.id, "message_id": feedback.message_id, "kind": feedback.kind}, 201)
+
+    async def _action(self, request: web.Request) -> web.Response:
+        try:
+            body, entry = await self._about(request, "by")
+            if entry is None:
+                return refusal(404, "this message is not, or no longer, in the live queue")
+            action = perform(body, entry, timestamp(time.time_ns() // 1_000_000))
+            await self._ways.act(action, entry.decision.source.partition)
+        except Invalid as fault:
+            return refusal(_status(fault), fault.detail)
+        except TocsinError as error:
+            return refusal(503, str(error))
+        return _json({"id": action.id, "message_id": action.message_id, "kind": action.kind}, 201)
+
+    async def _about(self, request: web.Request, person: str) -> tuple[dict[str, Any], Entry | None]:
+        """A request's body and the message it is about; its `person` is whoever a proxy signed in, whatever the page says."""
+        body = json_object(await request.read())
+        visitor = self._doors.visitor(request)
+        if visitor is not None and visitor.name is not None:
+            body[person] = visitor.name
+        message_id = body.get("message_id")
+        return body, self._queue.get(message_id) if isinstance(message_id, str) else None
+
+
+def _status(fault: Invalid) -> int:
+    return 400 if fault.code in ("no_value", "not_utf8", "not_json", "not_an_object") else 422
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

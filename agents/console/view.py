@@ -11,7 +11,9 @@ from typing import Any
 
 from msgspec import UNSET
 
-from agents.console.entry import Entry
+from agents.console.entry import Entry, standing
+from agents.scoring.policy import Policy
+from agents.scoring.priority import alone, likely_of
 from schemas.base import milliseconds
 from schemas.decision import Alert, Decision, Reason
 from schemas.people import BINARY_HEADS, HEADS
@@ -53,6 +55,9 @@ def brief(entry: Entry) -> dict[str, Any]:
             "kind": entry.event.kind,
             "why": {"en": entry.event.why.en, "fr": entry.event.why.fr},
         },
+        "taken": entry.taken_by,
+        "resolved": entry.resolved_by,
+        "veiled": labels(decision).get("abuse") is True,
         "late": alert.late,
         "drill": alert.drill,
         "category": labels(decision).get("category"),
@@ -77,8 +82,8 @@ def brief(entry: Entry) -> dict[str, Any]:
     }
 
 
-def detail(entry: Entry) -> dict[str, Any]:
-    """An entry with its whole text, and all that led to its decision."""
+def detail(entry: Entry, policy: Policy | None) -> dict[str, Any]:
+    """An entry with its whole text, all that led to its decision, and what the policy in force says to do about it."""
     message, told = entry.message, entry.told.decision
     own = labels(told)
     return {
@@ -98,6 +103,8 @@ def detail(entry: Entry) -> dict[str, Any]:
             if isinstance(reason.floor, str) and isinstance(reason.phrase, str)
         ],
         "accounts": [account for reason in told.reasons if (account := _account(reason)) is not None],
+        "alone": None if policy is None else _alone(entry, policy),
+        "help": None if policy is None else _help(entry, policy),
         "labels": {**own, **labels(entry.decision)},
         "answers": _answers(told),
         "model_version": entry.decision.model_version,
@@ -106,6 +113,30 @@ def detail(entry: Entry) -> dict[str, Any]:
             {"id": one.id, "kind": one.kind, "by": one.reviewer, "at": one.at, "retracted": one.retracted}
             for one in entry.said.values()
         ],
+        "done": [{"id": one.id, "kind": one.kind, "by": one.by, "at": one.at} for one in standing(entry.actions)],
+    }
+
+
+def _alone(entry: Entry, policy: Policy) -> str | None:
+    """What the models would have said without the safety rules that rang; None where none did, or no model could read it."""
+    told, message = entry.told.decision, entry.message
+    if told.status == "unscored" or not any(isinstance(reason.floor, str) for reason in told.reasons):
+        return None
+    return alone(likely_of(told), policy, message.visibility, message.reach)
+
+
+def _help(entry: Entry, policy: Policy) -> dict[str, Any] | None:
+    """The team's protocol for its priority, and helplines; None where the policy has none."""
+    protocol = policy.desk.protocol.get(entry.kind)
+    if protocol is None:
+        return None
+    message = entry.message
+    floors = frozenset(reason.floor for reason in entry.told.decision.reasons if isinstance(reason.floor, str))
+    country = str(message.attributes.get(policy.desk.country, "")) or (message.language or "").partition("-")[2]
+    lines = policy.desk.lines(floors, country.upper())
+    return {
+        "protocol": {"en": protocol.en, "fr": protocol.fr},
+        "lines": [{"country": one.country, "name": one.name, "number": one.number} for one in lines],
     }
 
 

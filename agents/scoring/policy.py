@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agents.scoring.policy_crowd import CrowdRules
+from agents.scoring.policy_desk import DeskRules
 from agents.scoring.policy_history import History
 
 PRIORITIES = ("p0", "p1", "p2", "p3")
@@ -189,6 +190,7 @@ class Policy:
     floors: Floors
     history: History = field(default_factory=History)
     crowd: CrowdRules = field(default_factory=CrowdRules)
+    desk: DeskRules = field(default_factory=DeskRules)
 
     @property
     def version(self) -> str:

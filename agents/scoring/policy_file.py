@@ -29,7 +29,9 @@ from agents.scoring.policy import (
     WrittenPhrase,
 )
 from agents.scoring.policy_crowd import CrowdRules
+from agents.scoring.policy_desk import DeskRules
 from agents.scoring.policy_file_crowd import read_crowd
+from agents.scoring.policy_file_desk import read_desk
 from agents.scoring.policy_file_history import read_history
 from agents.scoring.policy_history import History
 from agents.scoring.policy_tree import Node, tree
@@ -77,7 +79,7 @@ _YEAR = 366 * 86_400
 
 def read(data: bytes, sha256: str) -> Policy:
     """The policy in `data`, whose hash is `sha256`. Raises `PolicyError`."""
-    top = tree(data).map(required=_SECTIONS, optional=("history", "crowd"))
+    top = tree(data).map(required=_SECTIONS, optional=("history", "crowd", "desk"))
     late = top["late"].map(required=PRIORITIES)
     seconds = {priority: late[priority].whole(1, _YEAR) for priority in PRIORITIES}
     for higher, lower in pairwise(PRIORITIES):
@@ -105,6 +107,7 @@ def read(data: bytes, sha256: str) -> Policy:
         floors=floors,
         history=read_history(top["history"], named, routes.known) if "history" in top else History(),
         crowd=read_crowd(top["crowd"], named, routes.known) if "crowd" in top else CrowdRules(),
+        desk=read_desk(top["desk"], named) if "desk" in top else DeskRules(),
     )
 
 

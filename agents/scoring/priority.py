@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, cast
 
+from msgspec import UnsetType
+
 from agents.scoring.policy import Policy
 from schemas.base import Priority
+from schemas.decision import Decision, Labelled, Likelihood
 
 
 class Likely(NamedTuple):
@@ -66,6 +69,23 @@ def weigh(
                 break
     by_rule = floored and floor <= model
     return Verdict(priority, "rule" if by_rule else "model", heads, tuple(unsure), _spam(likely, floored, policy))
+
+
+def likely_of(decision: Decision) -> Likely:
+    """What its heads said of what may raise a priority."""
+    emotion = decision.emotion
+    anger = emotion.probabilities.get("anger") if isinstance(emotion, Labelled) else None
+    return Likely(probability(decision.urgency), anger, probability(decision.abuse), probability(decision.spam))
+
+
+def probability(head: Likelihood | UnsetType) -> float | None:
+    """Of yes; None where the head says nothing."""
+    return head.probability if isinstance(head, Likelihood) else None
+
+
+def alone(likely: Likely, policy: Policy, visibility: str | None, reach: int | None) -> Priority:
+    """The priority that the models would have given without any floor."""
+    return weigh(likely, "p3", False, policy, visibility, reach).priority
 
 
 def _raised(

@@ -11,13 +11,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from msgspec import UnsetType
-
 from agents.alerts import topics_of, why
 from agents.scoring.policy import Policy
-from agents.scoring.priority import Likely, weigh
+from agents.scoring.priority import Likely, alone, likely_of, probability
 from schemas.base import FLAGGED, Priority
-from schemas.decision import Decision, Labelled, Likelihood, Sentiment
+from schemas.decision import Decision, Sentiment
 from schemas.message import Message
 
 SHOWN = 15
@@ -102,7 +100,8 @@ class Trial:
         if decision.priority not in FLAGGED:
             return
         hits = [reason for reason in decision.reasons if isinstance(reason.phrase, str)]
-        likely, model = _alone(decision, message, self.policy)
+        likely = likely_of(decision)
+        model = alone(likely, self.policy, message.visibility, message.reach)
         self.heads.update(_weighed(likely, self.policy) if model in FLAGGED else ())
         shown = self.rung.setdefault(decision.priority, [])
         if len(shown) < SHOWN:
@@ -135,19 +134,6 @@ class Trial:
         return (name, self.phrases[name]) if counts.get(name) else None
 
 
-def _alone(decision: Decision, message: Message, policy: Policy) -> tuple[Likely, Priority]:
-    """What the model saw, and the priority it would have given without any phrase."""
-    emotion = decision.emotion
-    anger = emotion.probabilities.get("anger") if isinstance(emotion, Labelled) else None
-    urgency, abuse, spam = map(_probability, (decision.urgency, decision.abuse, decision.spam))
-    likely = Likely(urgency, anger, abuse, spam)
-    return likely, weigh(likely, "p3", False, policy, message.visibility, message.reach).priority
-
-
-def _probability(head: Likelihood | UnsetType) -> float | None:
-    return head.probability if isinstance(head, Likelihood) else None
-
-
 def _weighed(likely: Likely, policy: Policy) -> list[str]:
     limits = policy.thresholds
     over = {"urgency": limits.urgency_p2, "anger": limits.anger_p2, "abuse": limits.abuse_p2}
@@ -156,4 +142,4 @@ def _weighed(likely: Likely, policy: Policy) -> list[str]:
 
 def _trouble(decision: Decision) -> bool:
     negative = isinstance(decision.sentiment, Sentiment) and decision.sentiment.label == "negative"
-    return negative or (_probability(decision.urgency) or 0.0) >= 0.5
+    return negative or (probability(decision.urgency) or 0.0) >= 0.5

@@ -117,7 +117,7 @@ def shown(rung: Alert) -> None:
     queue.ring(rung)
     entry = queue.get(rung.decision.message_id)
     assert entry is not None
-    told = detail(entry)
+    told = detail(entry, default_policy())
     orjson.dumps([brief(entry), told, queue.totals()])
     assert "".join(text for text, _ in told["parts"]) == entry.message.text
     assert isinstance(queue.ordered()[0], Entry)

@@ -21,12 +21,14 @@ from agents.console.history import History, NoAnswer
 from agents.console.live import Hub
 from agents.console.queue import LiveQueue
 from agents.console.server import Server
+from agents.scoring.policy import Policy
 from schemas.decision import Alert, encode
-from schemas.people import Feedback, read_feedback
+from schemas.people import Action, Feedback, read_feedback
 from streams.errors import TocsinError
 from streams.settings import load
 from tests.browser.kit import alert
 from tests.fuzz.dice import Dice
+from tests.fuzz.judging import default_policy
 from tests.fuzz.mutate import ODD, RAW
 from tests.fuzz.target import Target
 
@@ -42,7 +44,7 @@ PATHS = (
     b"/api/feedback", b"/api/alerts", b"/api/alert?message_id=m1", b"/api/alert?message_id=", b"/api/counts", b"/api/rows",
     b"/api/figures", b"/api/events", b"/", b"/app.js", b"/index.html", b"/../settings.py", b"/%2e%2e/x.js", b"//evil.example/",
     b"http://evil.example/api/alerts", b"*", b"/api/", b"/api/alert?message_id=m1&message_id=%00", b"/%ff%fe.js",
-    b"/api/alert?%zz",
+    b"/api/alert?%zz", b"/api/action", b"/api/around?message_id=m1", b"/api/trends?zone=../../etc", b"/api/trends", b"/trends",
 )  # fmt: skip
 HEADERS = (
     b"Origin: null", b"Origin: http://127.0.0.1:1", b"Sec-Fetch-Site: cross-site",
@@ -81,6 +83,15 @@ class _Answers:
 
     rows = counts
 
+    async def ask(self, question: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        if self.away:
+            raise NoAnswer("ClickHouse does not answer")
+        assert parameters
+        return []
+
+    async def once(self, name: str, ask: Any) -> dict[str, Any]:
+        return await self.counts()
+
 
 class Console:
     """A running console on a loop of its own, with a few alerts, and nobody behind it; `settings` beside the usual."""
@@ -96,18 +107,35 @@ class Console:
         hub.ready = True
         own = load(console_port=0, console_host="127.0.0.1", kafka="127.0.0.1:1", **settings)
         history = cast(History, self.history)
-        self.server = Server(own, self.queue, hub, history, self._produce, lambda: {"ready": True}, self._asked)
+        self.server = Server(own, self.queue, hub, history, self)
         self.loop.run_until_complete(self.server.start())
         self.port = int(self.server.url.rpartition(":")[2])
 
-    async def _asked(self, text: str, but: str) -> dict[str, Any]:
+    async def asked_before(self, text: str, but: str) -> dict[str, Any]:
+        """Nothing like it."""
         return {"found": [], "seconds": len(text + but) * 0.0}
 
-    async def _produce(self, feedback: Feedback) -> None:
+    async def say(self, feedback: Feedback) -> None:
+        """As if Kafka took it."""
         if feedback.note == "away":
             raise TocsinError("Kafka did not confirm it in time")
         self.sent.append(feedback)
         self.queue.say(feedback)
+
+    async def act(self, action: Action, partition: int) -> None:
+        """As if Kafka took it."""
+        assert partition >= 0
+        if action.by == "away":
+            raise TocsinError("Kafka did not confirm it in time")
+        self.queue.act(action)
+
+    def policy(self) -> Policy | None:
+        """The default one."""
+        return default_policy()
+
+    def now(self) -> dict[str, Any]:
+        """Nothing to count."""
+        return {"ready": True}
 
     def ask(self, raw: bytes, whole: bool) -> bytes:
         """What is answered to these bytes; `whole` ones must be answered in time."""

@@ -1,50 +1,52 @@
-// The console page: follows the live queue, shows it, and sends a person's word.
+// The console page: follows the live queue and shows it.
 // Owns: what is selected and what is asked. Must never touch message text; view.js does.
 
+import { acts, bind, forgetEffect, holds, lastOfMine, onLearned, rename, showEffect } from "./acts.js";
+import { around, help } from "./around.js";
 import { draw } from "./chart.js";
-import { askLabels, askName, askPriority, dialog } from "./dialogs.js";
+import { $, desk, keep, kept } from "./desk.js";
+import { askName, dialog } from "./dialogs.js";
+import { address, addressed, drawFilters, filtering, fits, startFilters } from "./filters.js";
+import { begin, words as frameWords } from "./frame.js";
 import { ask, follow } from "./net.js";
-import { asked, detail, h, learned, row, tick } from "./view.js";
-import { about, say, speak, spoken } from "./words.js";
+import { asked, detail, h, row, tick } from "./view.js";
+import { say, spoken } from "./words.js";
 
-const $ = (id) => document.getElementById(id);
-const entries = new Map();
+const KEYS = { right: "r", wrong: "w", decide: "d", take: "t", resolve: "e", undo: "u" };
+const { entries } = desk;
 const rows = new Map();
-const mine = new Map(); // feedback id → message id, not learned yet
 const opened = new Set(), others = new Map(); // events whose messages are all shown; first message of an event → how many more
-let totals = {}, counts = null, countsFailed = false, ready = false, line = "connecting", ahead = 0;
-let before = { id: null, found: [] };
-let selected = null, shown = null, next = null, effect = null, drawing = false;
+const unveiled = new Set(); // messages whose abusive text somebody asked for
+let totals = {}, counts = null, countsFailed = false, ready = false, line = "connecting", ahead = 0, fitting = 0;
+let before = { id: null, found: [] }, surroundings = { id: null, parts: [] };
+let next = null, drawing = false;
 
-// --- what this browser remembers; private windows may refuse
-
-function kept(name) { try { return localStorage.getItem(`tocsin.${name}`); } catch { return null; } }
-function keep(name, value) { try { localStorage.setItem(`tocsin.${name}`, value); } catch { /* then it is asked again */ } }
-let reviewer = kept("reviewer") ?? "";
-let known = false; // whether somebody we trust said who this is: then nobody is asked
+desk.reviewer = kept("reviewer") ?? "";
 let newest = kept("sort") === "newest";
 let keys = kept("keys") !== "off";
 
 // --- the order of the list
 
 const now = () => Date.now() + ahead;
-const rank = (entry) => entry.kind === "withdrawn" ? "w" : entry.kind;
+const rank = (entry) => entry.kind === "withdrawn" ? "w" : entry.resolved !== null ? `r${entry.kind}` : entry.kind;
 function order(a, b) {
   return rank(a).localeCompare(rank(b)) || a.reviewed - b.reviewed || (newest ? b.sent - a.sent : a.sent - b.sent)
     || (a.id < b.id ? -1 : 1);
 }
-const ordered = () => [...entries.values()].sort(order);
+const ordered = () => [...entries.values()].filter(fits).sort(order);
 
 /** What is on the list: of each event one line, and behind it the others once they are asked for. */
 function visible() {
   const heads = new Map(), shown = [];
+  const all = ordered();
+  fitting = all.length;
   others.clear();
-  for (const entry of ordered()) {
+  for (const entry of all) {
     const event = entry.event?.id;
     const head = event && heads.get(event);
     if (event && !head) heads.set(event, entry);
     if (head) others.set(head.id, (others.get(head.id) ?? 0) + 1);
-    if (!head || opened.has(event) || entry.id === selected) shown.push(entry);
+    if (!head || opened.has(event) || entry.id === desk.selected) shown.push(entry);
   }
   return shown;
 }
@@ -63,10 +65,10 @@ function paint() {
   let place = list.firstElementChild;
   for (const entry of wanted) {
     const behind = others.get(entry.id) ?? 0, open = opened.has(entry.event?.id);
-    const key = `${entry.version} ${spoken()} ${entry.id === selected} ${behind} ${open}`;
+    const key = `${entry.version} ${spoken()} ${entry.id === desk.selected} ${behind} ${open}`;
     let known = rows.get(entry.id);
     if (known?.key !== key) {
-      const element = row(entry, now(), entry.id === selected, behind, open);
+      const element = row(entry, now(), entry.id === desk.selected, behind, open);
       if (known) {
         const focused = known.element.contains(document.activeElement);
         if (place === known.element) place = element;
@@ -81,7 +83,8 @@ function paint() {
     if (focused) known.element.firstElementChild.focus({ preventScroll: true });
   }
   $("empty").hidden = wanted.length > 0;
-  $("empty").textContent = say(line !== "up" ? line : ready ? "empty" : "catching_up");
+  $("empty").textContent = say(line !== "up" ? line : !ready ? "catching_up" : filtering() ? "none_fit" : "empty");
+  drawFilters(fitting, entries.size);
   $("link").textContent = say(line !== "up" ? line : ready ? "live" : "catching_up");
   $("link").className = line === "up" && ready ? "up" : "down";
   draw($("charts"), countsFailed ? null : counts, totals);
@@ -91,34 +94,37 @@ function paint() {
 }
 
 function words() {
-  for (const element of document.querySelectorAll("[data-word]")) element.textContent = say(element.dataset.word);
-  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));
-  for (const name of ["right", "wrong", "decide", "undo"]) {
-    $(name).replaceChildren(say(name), h("kbd", { "aria-hidden": "true" }, name[0]));
-  }
-  $("tongue").textContent = say("switch_to");
-  $("tongue").lang = say("switch_tag");
-  $("who").textContent = reviewer || say("no_name");
+  frameWords();
+  for (const name of Object.keys(KEYS)) nameAct(name, name);
+  $("who").textContent = desk.reviewer || say("no_name");
+  $("who").disabled = desk.known;
   $("sort").textContent = say(newest ? "newest" : "longest");
   $("help").setAttribute("aria-label", say("help"));
   $("keys-on").checked = keys;
-  const help = [["j", "key_j"], ["k", "key_k"], ["r", "key_r"], ["w", "key_w"], ["d", "key_d"], ["u", "key_u"], ["Esc", "key_escape"], ["?", "key_help"]];
+  const help = [["j", "key_j"], ["k", "key_k"], ["r", "key_r"], ["w", "key_w"], ["d", "key_d"], ["t", "key_t"], ["e", "key_e"],
+    ["u", "key_u"], ["v", "key_v"], ["/", "key_search"], ["Esc", "key_escape"], ["?", "key_help"]];
   $("help-keys").replaceChildren(...help.flatMap(([key, word]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, say(word))]));
+  drawFilters(fitting, entries.size, true);
+  surroundings = { id: null, parts: [] };
   showDetail();
   showEffect();
   redraw();
 }
 
+function nameAct(name, word) {
+  $(name).replaceChildren(say(word), h("kbd", { "aria-hidden": "true" }, KEYS[name]));
+}
+
 // --- one message
 
 async function select(id, focus = false) {
-  selected = id;
+  desk.selected = id;
   next = null;
-  effect = null;
-  shown = shown?.id === id ? shown : null;
+  desk.shown = desk.shown?.id === id ? desk.shown : null;
   document.body.classList.toggle("reading", id !== null);
   $("detail").hidden = id === null;
-  showEffect();
+  forgetEffect();
+  address();
   paint();
   const button = id === null ? null : rows.get(id)?.element.firstElementChild;
   if (focus) button?.focus();
@@ -127,132 +133,66 @@ async function select(id, focus = false) {
 }
 
 async function load() {
-  const id = selected, version = entries.get(id)?.version;
+  const id = desk.selected, version = entries.get(id)?.version;
   const answer = await ask(`/api/alert?${new URLSearchParams({ message_id: id })}`);
-  if (id !== selected) return;
+  if (id !== desk.selected) return;
   if (answer.ok) {
-    shown = answer.body;
+    desk.shown = answer.body;
     showDetail();
     // It may have changed again while it was asked for.
-    if ((entries.get(id)?.version ?? version) > shown.version) await load();
+    if ((entries.get(id)?.version ?? version) > desk.shown.version) await load();
   } else if (answer.status === 404) {
-    shown = null;
-    $("content").replaceChildren(h("p", { class: "empty" }, say("gone")));
+    desk.shown = null;
+    showDetail();
+    $("content").replaceChildren(h("p", { class: "empty" }, say(ready ? "gone" : "catching_up")));
   }
 }
 
 /** Whether the message that is shown was asked before: beside it, when the answer has come. */
 async function askedBefore() {
-  const id = shown.id;
+  const { id } = desk.shown;
   if (before.id !== id) {
     const answer = await ask(`/api/asked-before?${new URLSearchParams({ message_id: id })}`);
     before = { id, found: answer.ok ? answer.body.found : [] };
   }
-  if (shown?.id === id) $("asked")?.replaceChildren(...[asked(before.found)].filter(Boolean));
+  if (desk.shown?.id === id) $("asked")?.replaceChildren(...[asked(before.found)].filter(Boolean));
+}
+
+/** Its conversation and its customer's last weeks, when ClickHouse has answered. */
+async function surround() {
+  const { id } = desk.shown;
+  if (surroundings.id !== id) {
+    const answer = await ask(`/api/around?${new URLSearchParams({ message_id: id })}`);
+    const parts = answer.ok ? around(answer.body, now()) : answer.status === 503 ? [h("p", { class: "note" }, say("no_around"))] : [];
+    surroundings = { id, parts };
+  }
+  if (desk.shown?.id === id) $("around")?.replaceChildren(...surroundings.parts);
 }
 
 function showDetail() {
-  if (shown) { $("content").replaceChildren(...detail(shown, now())); askedBefore(); }
-  else $("content").replaceChildren();
-  $("undo").disabled = !lastWord();
-  for (const name of ["right", "wrong", "decide"]) $(name).disabled = !shown;
+  const { shown } = desk;
+  if (shown) {
+    $("content").replaceChildren(...detail(shown, now(), unveiled.has(shown.id), help(shown)));
+    askedBefore();
+    surround();
+  } else $("content").replaceChildren();
+  $("undo").disabled = !lastOfMine();
+  for (const name of ["right", "wrong", "decide", "take", "resolve"]) $(name).disabled = !shown;
+  nameAct("take", holds() ? "give_back" : shown?.taken ? "take_over" : "take");
+  nameAct("resolve", shown?.resolved ? "reopen" : "resolve");
 }
 
-const myself = () => reviewer.trim().replace(/\s+/g, " ");
-const lastWord = () => shown?.said.findLast((said) => said.kind !== "retract" && !said.retracted && said.by === myself());
-
-function showEffect() {
-  $("effect").textContent = effect ? effect() : "";
+function unveil() {
+  if (!desk.shown?.veiled) return;
+  if (!unveiled.delete(desk.shown.id)) unveiled.add(desk.shown.id);
+  showDetail();
 }
 
 function step(by) {
-  const wanted = visible(), at = wanted.findIndex((entry) => entry.id === selected);
+  const wanted = visible(), at = wanted.findIndex((entry) => entry.id === desk.selected);
   const following = by > 0 && next !== null && entries.has(next) ? wanted.findIndex((entry) => entry.id === next) : at + by;
   const target = wanted[at < 0 && by < 0 ? 0 : Math.min(Math.max(following, 0), wanted.length - 1)];
   if (target) select(target.id, true);
-}
-
-// --- a person's word
-
-async function named() {
-  if (!reviewer) name(await askName(""));
-  return reviewer !== "";
-}
-
-function name(given) {
-  if (!given || known) return;
-  reviewer = given;
-  keep("reviewer", reviewer);
-  words();
-}
-
-async function send(kind, more) {
-  const entry = shown;
-  if (!entry || !(await named())) return;
-  const list = visible(), at = list.findIndex((one) => one.id === entry.id);
-  const following = list[at + 1]?.id ?? null;
-  effect = () => say("saving");
-  showEffect();
-  const body = { kind, message_id: entry.id, decision_id: entry.decision_id, reviewer, ...more };
-  if (kind === "retract") delete body.decision_id;
-  const answer = await ask("/api/feedback", body);
-  if (!answer.ok) {
-    effect = null;
-    showEffect();
-    toast(answer.status === 409 ? say("error_409") : answer.status === 404 ? say("gone") : answer.body.error);
-    if (answer.status === 409 && selected === entry.id) await load();
-    return;
-  }
-  if (selected !== entry.id) return;
-  next = following;
-  // The models may have been quicker than the answer to us.
-  if (!mine.has(answer.body.id)) mine.set(answer.body.id, { id: entry.id, kind });
-  if (mine.get(answer.body.id).seconds !== undefined) finish(answer.body.id);
-  else { effect = () => say(kind === "retract" ? "undone" : "saved"); showEffect(); }
-}
-
-function finish(id) {
-  const { id: message, kind, seconds } = mine.get(id);
-  mine.delete(id);
-  if (message !== selected) return;
-  effect = () => kind === "retract" ? about(say("undone"), learned(seconds)) : learned(seconds);
-  showEffect();
-}
-
-function onLearned(all) {
-  for (const { id, message_id: message, seconds } of all) {
-    const waiting = mine.get(id);
-    if (mine.size > 500) mine.delete(mine.keys().next().value);
-    mine.set(id, { id: message, kind: "", ...waiting, seconds });
-    if (waiting) finish(id);
-  }
-}
-
-const acts = {
-  right: () => send("confirm", {}),
-  async wrong() {
-    const labels = shown && (await named()) ? await askLabels(shown) : null;
-    if (labels === null) return;
-    if (Object.keys(labels).length === 0) toast(say("nothing"));
-    else await send("correct", { labels });
-  },
-  async decide() {
-    const priority = shown && (await named()) ? await askPriority(shown) : null;
-    if (priority !== null) await send("override", { labels: { priority } });
-  },
-  undo() {
-    const last = lastWord();
-    if (last) send("retract", { retracts: last.id });
-    else toast(say("nothing_to_undo"));
-  },
-};
-
-function toast(text) {
-  const element = $("toast");
-  element.textContent = text;
-  element.hidden = false;
-  clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { element.hidden = true; }, 8000);
 }
 
 function receive(data, anew) {
@@ -267,20 +207,9 @@ function receive(data, anew) {
   for (const entry of data.entries) entries.set(entry.id, entry);
   for (const id of data.removed ?? []) entries.delete(id);
   onLearned(data.learned ?? []);
-  const current = entries.get(selected);
-  if (selected !== null && (anew || (current && current.version !== shown?.version))) load();
+  const { selected } = desk, current = entries.get(selected);
+  if (selected !== null && (anew || (current && current.version !== desk.shown?.version))) load();
   redraw();
-}
-
-async function me() {
-  const answer = await ask("/api/me");
-  if (!answer.ok) return;
-  $("sign-out").hidden = !answer.body.signs_out;
-  if (answer.body.name === null) return;
-  reviewer = answer.body.name;
-  known = true;
-  $("who").disabled = true;
-  words();
 }
 
 async function count() {
@@ -302,26 +231,32 @@ $("list").addEventListener("click", (event) => {
   $("list").querySelector(`button[data-event="${CSS.escape(of)}"]`)?.focus();
 });
 for (const name of Object.keys(acts)) $(name).addEventListener("click", acts[name]);
-$("back").addEventListener("click", () => { const id = selected; select(null); rows.get(id)?.element.firstElementChild.focus(); });
-$("tongue").addEventListener("click", () => { speak(say("switch_tag")); keep("language", spoken()); words(); });
+$("back").addEventListener("click", () => { const id = desk.selected; select(null); rows.get(id)?.element.firstElementChild.focus(); });
 $("sort").addEventListener("click", () => { newest = !newest; keep("sort", newest ? "newest" : "longest"); words(); });
-$("who").addEventListener("click", async () => name(await askName(reviewer)));
-$("sign-out").addEventListener("click", async () => { if ((await ask("/api/sign-out", {})).ok) location.assign("/sign-in"); });
+$("who").addEventListener("click", async () => rename(await askName(desk.reviewer)));
 $("help").addEventListener("click", () => dialog("help-dialog"));
 $("keys-on").addEventListener("change", () => { keys = $("keys-on").checked; keep("keys", keys ? "on" : "off"); });
+$("content").addEventListener("click", (event) => { if (event.target.closest("#unveil")) unveil(); });
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target.closest?.("input, select, textarea")) return;
-  if (event.key === "Escape" && selected !== null) { $("back").click(); return; }
-  const act = !keys ? null : { j: () => step(1), k: () => step(-1), r: acts.right, w: acts.wrong, d: acts.decide, u: acts.undo, "?": () => dialog("help-dialog") }[event.key];
+  if (event.key === "Escape" && desk.selected !== null) { $("back").click(); return; }
+  const own = { j: () => step(1), k: () => step(-1), v: unveil, "/": () => $("q").focus(), "?": () => dialog("help-dialog") };
+  const named = Object.keys(KEYS).find((name) => KEYS[name] === event.key);
+  const act = !keys ? null : own[event.key] ?? (named && !$(named).disabled ? acts[named] : null);
   if (!act) return;
   event.preventDefault();
   act();
 });
-speak(kept("language") ?? document.documentElement.lang);
-words();
-me();
+bind({
+  load,
+  named: words,
+  leaving(id) { const list = visible(), at = list.findIndex((one) => one.id === id); next = list[at + 1]?.id ?? null; },
+});
+startFilters(redraw);
+begin(words, words);
 follow(receive, () => { line = "lost"; redraw(); });
 count();
 setInterval(() => { if (!document.hidden) count(); }, 10_000);
 setInterval(() => tick(now()), 5_000);
+if (addressed() !== null) select(addressed());

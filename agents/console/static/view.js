@@ -59,16 +59,24 @@ function more(entry, others, open) {
     badge("event", say(`event_${entry.event.kind}`)), say(open ? "event_hide" : "event_more", number(others)));
 }
 
+/** Who has it in hand, or is through with it. */
+function hands(entry) {
+  if (entry.resolved !== null) return badge("said", say("resolved_by", entry.resolved));
+  return entry.taken === null ? null : badge("taken", say("taken_by", entry.taken));
+}
+
 /** One line of the list; of an event's first, with how many `others` stand behind it, and whether they are shown. */
 export function row(entry, now, selected, others = 0, open = false) {
   const facts = [entry.category && label(entry.category), entry.sentiment && label(entry.sentiment), entry.channel,
     languageName(entry.language)];
-  return h("li", { class: `row ${entry.kind}${entry.reviewed ? " reviewed" : ""}` },
+  const done = entry.reviewed || entry.resolved !== null;
+  return h("li", { class: `row ${entry.kind}${done ? " reviewed" : ""}` },
     h("button", { type: "button", "data-id": entry.id, "aria-current": selected ? "true" : null },
       h("span", { class: "first" }, chip(entry), entry.late && badge("late", say("late")), entry.drill && badge("drill", say("drill")),
-        status(entry), since(entry, now)),
+        status(entry), hands(entry), since(entry, now)),
       h("span", { class: "why" }, entry.why[spoken()]),
-      h("span", { class: "text", dir: "auto" }, entry.subject ? h("b", {}, entry.subject, " ") : null, text(entry)),
+      entry.veiled ? h("span", { class: "text veil" }, say("veiled"))
+        : h("span", { class: "text", dir: "auto" }, entry.subject ? h("b", {}, entry.subject, " ") : null, text(entry)),
       h("span", { class: "facts" }, h("bdi", { class: "customer" }, entry.customer),
         facts.filter(Boolean).map((fact) => h("bdi", {}, fact)), word(entry))),
     others > 0 ? more(entry, others, open) : null);
@@ -81,7 +89,21 @@ export function tick(now) {
   }
 }
 
-function part(title, ...children) {
+/** Values from -1 to 1 in their order, as a line; what it says is said beside it, too. */
+export function spark(values) {
+  const SVG = "http://www.w3.org/2000/svg", width = 200, height = 40;
+  const chart = document.createElementNS(SVG, "svg"), zero = document.createElementNS(SVG, "line"), line = document.createElementNS(SVG, "polyline");
+  const points = values.map((value, place) => `${(place / Math.max(1, values.length - 1)) * width},${(1 - value) * (height / 2)}`);
+  chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  chart.setAttribute("preserveAspectRatio", "none");
+  chart.setAttribute("aria-hidden", "true");
+  for (const [name, value] of [["x1", 0], ["x2", width], ["y1", height / 2], ["y2", height / 2]]) zero.setAttribute(name, String(value));
+  line.setAttribute("points", points.join(" "));
+  chart.append(zero, line);
+  return chart;
+}
+
+export function part(title, ...children) {
   return h("section", {}, h("h3", {}, say(title)), ...children);
 }
 
@@ -125,8 +147,19 @@ export function asked(found) {
       say(`asked_${one.by}`), " · ", moment(one.answer.at)))));
 }
 
-/** The whole of a message, and all that led to its decision. */
-export function detail(entry, now) {
+/** Abusive words, once they are asked for; until then the button that asks. */
+function veil(entry, unveiled) {
+  if (entry.veiled && !unveiled) {
+    return h("p", { class: "veil" }, say("veiled"), " ", h("button", { type: "button", id: "unveil", "aria-keyshortcuts": "v" }, say("unveil"),
+      h("kbd", { "aria-hidden": "true" }, "v")));
+  }
+  return [entry.subject && h("h3", { class: "subject", dir: "auto" }, entry.subject),
+    h("blockquote", { class: "text", dir: "auto" }, text(entry))];
+}
+
+/** The whole of a message, and all that led to its decision; `beside`: what the team does about it. */
+export function detail(entry, now, unveiled = false, beside = null) {
+  const open = !entry.veiled || unveiled;
   const answers = Object.entries(entry.answers).map(([head, share]) => {
     const answer = typeof entry.labels[head] === "boolean" ? percent(share) : `${label(entry.labels[head])} (${percent(share)})`;
     return [h("dt", {}, label(head)), h("dd", {}, answer)];
@@ -134,19 +167,21 @@ export function detail(entry, now) {
   const replaced = entry.decided_by === "human" && entry.told[spoken()] !== entry.why[spoken()];
   return [
     h("p", { class: "first" }, chip(entry), entry.late && badge("late", say("late")), entry.drill && badge("drill", say("drill")),
-      status(entry), word(entry), since(entry, now)),
+      status(entry), hands(entry), word(entry), since(entry, now)),
     h("p", { class: "why" }, entry.kind === "withdrawn" ? say("withdrawn_long") : entry.why[spoken()]),
     replaced && h("p", { class: "told" }, about(say("model_why"), entry.told[spoken()])),
-    entry.subject && h("h3", { class: "subject", dir: "auto" }, entry.subject),
-    h("blockquote", { class: "text", dir: "auto" }, text(entry)),
+    beside,
+    veil(entry, unveiled),
+    entry.alone && h("p", { class: "note alone" }, say("alone", say(entry.alone))),
     link(entry.url),
     entry.event && h("p", { class: "note" }, entry.event.why[spoken()]),
+    h("div", { id: "around", "aria-live": "off" }),
     h("div", { id: "asked" }),
     entry.truncated && h("p", { class: "note" }, say("truncated")),
     entry.floors.length > 0 && part("rules", h("ul", { class: "rules" }, entry.floors.map((hit) =>
       h("li", {}, about(label(hit.floor), ""), h("q", {}, hit.phrase))))),
-    entry.accounts.some((account) => account.words.length) && part("weighed", ...accounts(entry)),
+    open && entry.accounts.some((account) => account.words.length) && part("weighed", ...accounts(entry)),
     answers.length > 0 && part("answers", h("dl", {}, ...answers.flat())),
     part("facts", facts(entry)),
-  ].filter(Boolean);
+  ].flat().filter(Boolean);
 }
