@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, expect
 
-from schemas.people import Feedback, read_feedback
 from streams.settings import Settings
 from tests.browser.kit import Desk, alert, by_a_person, running, until, update
-from tests.conftest import missing
-from tests.harness import read_all
+from tests.browser.page import feedback, opened, shot
 
 pytestmark = pytest.mark.integration
 
@@ -26,94 +18,6 @@ HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror=window.hacked=2><svg onload=window.hacked=3>"
     "</span></button><iframe srcdoc='<script>parent.hacked=4</script>'></iframe> javascript:hacked=5 \u202e{{7*7}}"
 )
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-SHOTS = os.environ.get("TOCSIN_TEST_SHOTS")
-"""A folder for screenshots, where somebody wants to look at them."""
-
-
-def chromium() -> str:
-    """Debian's Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        missing("Chromium is missing, so the browser tests cannot run: install the package chromium")
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-async def desk(made: Settings) -> AsyncIterator[Desk]:
-    async with running(made) as desk:
-        yield desk
-
-
-@pytest.fixture
-async def context() -> AsyncIterator[BrowserContext]:
-    """A browser with a profile of its own; whatever the page logs as an error fails the test."""
-    faults: list[str] = []
-
-    def logged(message: ConsoleMessage) -> None:
-        # The answers 503 (ClickHouse is away in most of these tests), 409 and 422 are logged by the browser itself.
-        if message.type == "error" and "the server responded with a status of" not in message.text:
-            faults.append(message.text)
-
-    profile = tempfile.mkdtemp(prefix="tocsin-chromium-")
-    try:
-        async with async_playwright() as playwright:
-            context = await playwright.chromium.launch_persistent_context(
-                profile,
-                executable_path=chromium(),
-                args=list(ARGUMENTS),
-                headless=True,
-                locale="en-GB",
-                viewport={"width": 1280, "height": 860},
-            )
-            context.set_default_timeout(20_000)
-            expect.set_options(timeout=20_000)
-            context.on("console", logged)
-            context.on("weberror", lambda error: faults.append(str(error.error)))
-            yield context
-            await context.close()
-    finally:
-        shutil.rmtree(profile, ignore_errors=True)
-    assert faults == []
-
-
-async def opened(context: BrowserContext, desk: Desk, *, reviewer: str | None = "Ana") -> Page:
-    """The page, live."""
-    page = context.pages[0]
-    if reviewer is not None:
-        # Once, as if this browser had been asked before: what the page itself keeps later is left alone.
-        script = f"localStorage.getItem('tocsin.reviewer') ?? localStorage.setItem('tocsin.reviewer', {json.dumps(reviewer)})"
-        await page.add_init_script(script)
-    await page.goto(desk.url)
-    await expect(page.locator("#link")).to_have_class("up")
-    return page
-
-
-async def feedback(desk: Desk, number: int) -> list[Feedback]:
-    """The feedback in Kafka, once there is so much."""
-
-    async def look() -> list[Feedback] | None:
-        records = await read_all(desk.settings, "feedback")
-        return [read_feedback(record.value) for record in records] if len(records) >= number else None
-
-    found: list[Feedback] = await until(look, f"{number} feedback records")
-    assert len(found) == number
-    return found
-
-
-async def shot(page: Page, name: str) -> None:
-    """A screenshot, where they are wanted."""
-    if SHOTS:
-        await page.screenshot(path=Path(SHOTS) / f"{name}.png")
 
 
 async def test_an_alert_appears_by_itself_with_its_why_and_its_phrase_marked(

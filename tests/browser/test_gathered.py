@@ -11,9 +11,7 @@ from agents.incidents.meaning import shipped
 from agents.likeness.index import packed
 from schemas.base import timestamp
 from tests.browser.kit import Desk, alert
-from tests.browser.test_console_page import context, desk, opened, shot
-
-__all__ = ("context", "desk")
+from tests.browser.page import opened, shot
 
 pytestmark = pytest.mark.integration
 

@@ -11,9 +11,7 @@ from pydantic import SecretStr
 
 from streams.settings import Settings
 from tests.browser.kit import Desk, alert, running
-from tests.browser.test_console_page import context, opened, shot
-
-__all__ = ["context"]
+from tests.browser.page import opened, shot
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,15 @@ export function help(entry) {
   return h("section", { class: "help", "aria-labelledby": "help-heading" }, h("h3", { id: "help-heading" }, say("protocol")),
     h("ol", {}, entry.help.protocol[spoken()].map((step) => h("li", {}, step))),
     entry.help.lines.length > 0 && h("h4", {}, say("helplines")),
-    entry.help.lines.length > 0 && h("ul", { class: "lines" }, entry.help.lines.map((line) =>
-      h("li", {}, h("abbr", { title: country(line.country) }, line.country), " ", h("bdi", {}, line.name), " ",
-        h("a", { href: `tel:${line.number.replace(/[^+0-9*#]/g, "")}` }, line.number)))));
+    entry.help.lines.length > 0 && h("dl", { class: "lines" }, [...byCountry(entry.help.lines)].map(([code, lines]) =>
+      [h("dt", {}, country(code)), h("dd", {}, lines.map((line) => h("span", {}, h("bdi", {}, line.name), " ",
+        h("a", { href: `tel:${line.number.replace(/[^+0-9*#]/g, "")}` }, line.number))))]).flat()));
+}
+
+function byCountry(lines) {
+  const found = new Map();
+  for (const line of lines) found.set(line.country, [...(found.get(line.country) ?? []), line]);
+  return found;
 }
 
 function country(code) {

@@ -5,7 +5,7 @@ import { $ } from "./desk.js";
 import { begin, words } from "./frame.js";
 import { ask } from "./net.js";
 import { h } from "./view.js";
-import { label, number, say, spoken } from "./words.js";
+import { label, number, say, short, spoken } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HOURS = 48, REFRESH_MS = 30_000;
@@ -65,15 +65,16 @@ function reach(row) {
 
 function changed(rows) {
   const known = rows.filter((row) => row.n + row.before > 0);
+  if (known.every((row) => row.before === 0)) return card("changed_title", say("no_week"));
   const lines = known.map((row) => {
     const way = row.least > 1 ? "up" : row.most < 1 ? "down" : "same";
     const told = say({ up: "more_than_usual", down: "less_than_usual", same: "as_usual" }[way]);
     return h("tr", { class: way }, h("th", { scope: "row" }, label(row.category)), h("td", { class: "number" }, number(row.n)),
-      h("td", {}, reach(row)), h("td", {}, h("b", {}, told), " · ", say("times", number(row.times, 1)), ", ",
+      h("td", {}, reach(row), h("b", {}, told), " · ", say("times", number(row.times, 1)), ", ",
         say("times_between", number(row.least, 1)).replace("{1}", number(row.most, 1)), row.n < 10 ? ` (${say("small")})` : ""));
   });
   return card("changed_title", say("changed_why"), h("div", { class: "scroll" }, h("table", { class: "changed" }, h("thead", {}, h("tr", {},
-    ...[say("category"), say("hours_messages"), `← ${say("usual")} →`, ""].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, lines))));
+    ...[say("category"), say("hours_messages"), `← ${say("usual")} →`].map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, lines))));
 }
 
 // --- when people write
@@ -88,7 +89,7 @@ function heat(rows, field) {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, say("day")), hours.map((hour) => h("th", { scope: "col" }, String(hour))))),
     h("tbody", {}, [1, 2, 3, 4, 5, 6, 7].map((weekday) => h("tr", {}, h("th", { scope: "row" }, day(weekday)), hours.map((hour) => {
       const value = by.get(`${weekday} ${hour}`) ?? 0;
-      return h("td", { class: value === 0 ? null : `l${Math.ceil((value / most) * 4)}` }, value === 0 ? "" : number(value));
+      return h("td", { class: value === 0 ? null : `l${Math.ceil((value / most) * 4)}` }, value === 0 ? "" : short(value));
     }))))));
 }
 

@@ -21,7 +21,7 @@ const WORDS = {
     times: "{0} times its usual share", times_between: "between {0} and {1}", small: "small number", as_usual: "as usual", more_than_usual: "more than usual", less_than_usual: "less than usual",
     when_title: "When people write, and when they are answered", when_why: "The last 28 days, by hour and day of the week. Darker: more messages.",
     when_messages: "Messages", when_flagged: "Of these, flagged", when_answers: "Answers of people", when_cell: "{0}: {1}", zone: "Times are those of {0}.",
-    no_trends: "No charts: ClickHouse does not answer.", nothing_yet: "Nothing came yet.", day: "Day", hour: "Hour", show_table: "The same as a table",
+    no_week: "There is no week before these 24 hours to compare with yet.", no_trends: "No charts: ClickHouse does not answer.", nothing_yet: "Nothing came yet.", day: "Day", hour: "Hour", show_table: "The same as a table",
     usual: "usual",
     p0: "Danger", p1: "Urgent", p2: "Needs a person", p3: "Can wait", withdrawn: "No longer rings",
     abstained: "Not sure, you decide", unscored: "Not read", floor: "Safety rule", message: "Message", customer: "Customer",
@@ -81,7 +81,7 @@ const WORDS = {
     times: "{0} fois sa part habituelle", times_between: "entre {0} et {1}", small: "petit nombre", as_usual: "comme d'habitude", more_than_usual: "plus que d'habitude", less_than_usual: "moins que d'habitude",
     when_title: "Quand on écrit, et quand on est répondu", when_why: "Les 28 derniers jours, par heure et jour de la semaine. Plus foncé : plus de messages.",
     when_messages: "Messages", when_flagged: "Dont signalés", when_answers: "Réponses de personnes", when_cell: "{0} : {1}", zone: "Les heures sont celles de {0}.",
-    no_trends: "Pas de graphiques : ClickHouse ne répond pas.", nothing_yet: "Rien n'est encore arrivé.", day: "Jour", hour: "Heure", show_table: "La même chose en tableau",
+    no_week: "Il n'y a pas encore de semaine avant ces 24 heures pour comparer.", no_trends: "Pas de graphiques : ClickHouse ne répond pas.", nothing_yet: "Rien n'est encore arrivé.", day: "Jour", hour: "Heure", show_table: "La même chose en tableau",
     usual: "habituel",
     p0: "Danger", p1: "Urgent", p2: "À traiter par quelqu'un", p3: "Peut attendre", withdrawn: "Ne sonne plus",
     abstained: "Pas sûr, à vous de juger", unscored: "Non évalué", floor: "Règle de sécurité", message: "Message", customer: "Client",
@@ -162,6 +162,11 @@ export const about = (what, told) => `${what}${tongue === "fr" ? "\u00a0" : ""}:
 
 export function percent(share) {
   return new Intl.NumberFormat(variety(), { style: "percent", maximumFractionDigits: 0 }).format(share);
+}
+
+/** As it fits into a small place: "2.1K". */
+export function short(value) {
+  return new Intl.NumberFormat(variety(), { notation: "compact", maximumSignificantDigits: 2 }).format(value);
 }
 
 export function number(value, digits = 0) {
