@@ -97,3 +97,18 @@ async def test_what_was_asked_and_answered_before_stands_beside_the_message(
     await expect(beside).to_contain_text("the customer said thanks")
     await expect(beside.locator("b")).to_have_count(0)
     await shot(page, "asked_before")
+
+
+async def test_a_conversation_is_one_line_and_its_dangers_stand_by_themselves(
+    desk: Desk, context: BrowserContext
+) -> None:
+    page = await opened(context, desk)
+    rings = [alert(n, f"Turn {n}", "p2", conversation_id="chat", group="g") for n in (4, 3, 2)]
+    await desk.ring(*rings, alert(1, "It smokes", "p0", conversation_id="chat", group="g"))
+    rows = page.locator("li.row")
+    await expect(page.locator("button.more")).to_have_text("2 more of this conversation")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("It smokes")
+    await expect(rows.nth(1)).to_contain_text("Turn 4")
+    await page.locator("button.more").click()
+    await expect(rows).to_have_count(4)

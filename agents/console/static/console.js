@@ -15,7 +15,7 @@ import { say, spoken } from "./words.js";
 const KEYS = { right: "r", wrong: "w", decide: "d", take: "t", resolve: "e", undo: "u" };
 const { entries } = desk;
 const rows = new Map();
-const opened = new Set(), others = new Map(); // events whose messages are all shown; first message of an event → how many more
+const opened = new Set(), others = new Map(); // lines whose messages are all shown; first message of a line → how many more
 const unveiled = new Set(); // messages whose abusive text somebody asked for
 let totals = {}, counts = null, countsFailed = false, ready = false, line = "connecting", ahead = 0, fitting = 0;
 let before = { id: null, found: [] }, surroundings = { id: null, parts: [] };
@@ -35,18 +35,21 @@ function order(a, b) {
 }
 const ordered = () => [...entries.values()].filter(fits).sort(order);
 
-/** What is on the list: of each event one line, and behind it the others once they are asked for. */
+/** What an entry is one line with: its event, else its conversation; a danger stands by itself. */
+const lineOf = (entry) => entry.event?.id ?? (entry.kind === "p0" ? null : entry.group);
+
+/** What is on the list: of each event and each conversation one line, and behind it the others once they are asked for. */
 function visible() {
   const heads = new Map(), shown = [];
   const all = ordered();
   fitting = all.length;
   others.clear();
   for (const entry of all) {
-    const event = entry.event?.id;
-    const head = event && heads.get(event);
-    if (event && !head) heads.set(event, entry);
+    const line = lineOf(entry);
+    const head = line && heads.get(line);
+    if (line && !head) heads.set(line, entry);
     if (head) others.set(head.id, (others.get(head.id) ?? 0) + 1);
-    if (!head || opened.has(event) || entry.id === desk.selected) shown.push(entry);
+    if (!head || opened.has(line) || entry.id === desk.selected) shown.push(entry);
   }
   return shown;
 }
@@ -64,11 +67,11 @@ function paint() {
   for (const [id, old] of rows) if (!there.has(id)) { old.element.remove(); rows.delete(id); }
   let place = list.firstElementChild;
   for (const entry of wanted) {
-    const behind = others.get(entry.id) ?? 0, open = opened.has(entry.event?.id);
+    const behind = others.get(entry.id) ?? 0, open = opened.has(lineOf(entry));
     const key = `${entry.version} ${spoken()} ${entry.id === desk.selected} ${behind} ${open}`;
     let known = rows.get(entry.id);
     if (known?.key !== key) {
-      const element = row(entry, now(), entry.id === desk.selected, behind, open);
+      const element = row(entry, now(), entry.id === desk.selected, { line: lineOf(entry), behind, open });
       if (known) {
         const focused = known.element.contains(document.activeElement);
         if (place === known.element) place = element;
@@ -222,13 +225,13 @@ async function count() {
 // --- hands and keys
 
 $("list").addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-id], button[data-event]");
+  const button = event.target.closest("button[data-id], button[data-line]");
   if (!button) return;
-  const { id, event: of } = button.dataset;
+  const { id, line: of } = button.dataset;
   if (id) { select(id); return; }
   if (!opened.delete(of)) opened.add(of);
   paint();
-  $("list").querySelector(`button[data-event="${CSS.escape(of)}"]`)?.focus();
+  $("list").querySelector(`button[data-line="${CSS.escape(of)}"]`)?.focus();
 });
 for (const name of Object.keys(acts)) $(name).addEventListener("click", acts[name]);
 $("back").addEventListener("click", () => { const id = desk.selected; select(null); rows.get(id)?.element.firstElementChild.focus(); });

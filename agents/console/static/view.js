@@ -53,10 +53,11 @@ function since(entry, now) {
   return h("time", { datetime: new Date(entry.sent).toISOString(), "data-sent": entry.sent }, age(now - entry.sent));
 }
 
-/** The button that shows, or hides, the other messages of an event. */
-function more(entry, others, open) {
-  return h("button", { type: "button", class: "more", "data-event": entry.event.id, "aria-expanded": open ? "true" : "false" },
-    badge("event", say(`event_${entry.event.kind}`)), say(open ? "event_hide" : "event_more", number(others)));
+/** The button that shows, or hides, the other messages of an event or a conversation. */
+function more(entry, { line, behind, open }) {
+  return h("button", { type: "button", class: "more", "data-line": line, "aria-expanded": open ? "true" : "false" },
+    entry.event && badge("event", say(`event_${entry.event.kind}`)),
+    say(open ? "event_hide" : entry.event ? "event_more" : "group_more", number(behind)));
 }
 
 /** Who has it in hand, or is through with it. */
@@ -65,8 +66,8 @@ function hands(entry) {
   return entry.taken === null ? null : badge("taken", say("taken_by", entry.taken));
 }
 
-/** One line of the list; of an event's first, with how many `others` stand behind it, and whether they are shown. */
-export function row(entry, now, selected, others = 0, open = false) {
+/** One line of the list; `others`: the line that it begins, how many stand behind it, and whether they are shown. */
+export function row(entry, now, selected, others) {
   const facts = [entry.category && label(entry.category), entry.sentiment && label(entry.sentiment), entry.channel,
     languageName(entry.language)];
   const done = entry.reviewed || entry.resolved !== null;
@@ -79,7 +80,7 @@ export function row(entry, now, selected, others = 0, open = false) {
         : h("span", { class: "text", dir: "auto" }, entry.subject ? h("b", {}, entry.subject, " ") : null, text(entry)),
       h("span", { class: "facts" }, h("bdi", { class: "customer" }, entry.customer),
         facts.filter(Boolean).map((fact) => h("bdi", {}, fact)), word(entry))),
-    others > 0 ? more(entry, others, open) : null);
+    others.behind > 0 ? more(entry, others) : null);
 }
 
 /** Brings the ages on the page up to date. */
