@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     console_public: str = Field(
         "", description="how browsers reach the console through a proxy, e.g. https://tocsin.example, comma separated"
     )
+    console_policy: bool = Field(
+        True, description="whether the console may save policies; else that is left to `tocsin policy push`"
+    )
     chunk_records: int = Field(2000, ge=1, le=50_000, description="most records in a chunk (triage, learn)")
     chunk_bytes: int = Field(8_000_000, ge=1_000, description="bytes of values after which a chunk is closed")
     record_rows: int = Field(20_000, ge=1, le=200_000, description="most rows in one ClickHouse insert")

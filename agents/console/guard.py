@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -47,6 +48,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def refusal(status: int, sentence: str) -> web.Response:
     """An error as every client gets it."""
     return web.Response(body=orjson.dumps({"error": sentence}), status=status, content_type="application/json")
+
+
+def answer(value: Any, status: int = 200) -> web.Response:
+    """A value as JSON."""
+    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
 
 
 class Guard:

@@ -182,6 +182,10 @@ class Console:
         """The one in force; None where none is published."""
         return self._policy
 
+    def document(self) -> str | None:
+        """Its text."""
+        return None if self._policy is None else self._policies.document(self._policy.version)
+
     def _in_force(self, policy: Policy) -> None:
         self._policy = policy
 

@@ -11,17 +11,17 @@ from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Any, Protocol
 
-import orjson
 from aiohttp import web
 
 from agents.console.around import Around
 from agents.console.deed import perform
 from agents.console.doors import Doors
 from agents.console.entry import Entry
-from agents.console.guard import MAX_BODY, Guard, refusal
+from agents.console.guard import MAX_BODY, Guard, answer, refusal
 from agents.console.history import History, NoAnswer
 from agents.console.live import CLOSED, HEARTBEAT_SECONDS, Client, Hub
 from agents.console.queue import LiveQueue
+from agents.console.rules import Rules
 from agents.console.signin import SignIn, preferred
 from agents.console.trends import Trends
 from agents.console.view import brief, detail
@@ -33,7 +33,7 @@ from schemas.reading import json_object
 from streams.errors import TocsinError
 from streams.settings import Settings
 
-_PAGES = {"/": "index.html", "/trends": "trends.html"}
+_PAGES = {"/": "index.html", "/trends": "trends.html", "/rules": "rules.html"}
 _TYPES = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 WRITE_SECONDS = 30.0
 """A page that takes no byte for this long is gone."""
@@ -53,6 +53,9 @@ class Ways(Protocol):
 
     def policy(self) -> Policy | None:
         """The one in force."""
+
+    def document(self) -> str | None:
+        """Its text."""
 
     def now(self) -> dict[str, Any]:
         """What `/api/figures` says."""
@@ -89,6 +92,7 @@ class Server:
                 web.get("/api/trends", self._say_trends),
                 web.post("/api/feedback", self._feedback),
                 web.post("/api/action", self._action),
+                *Rules(settings, history, self._doors, ways).routes(),
                 *SignIn(self._doors, self._files["signin.html"]).routes(),
             ]
         )
@@ -138,13 +142,13 @@ class Server:
     async def _alerts(self, request: web.Request) -> web.Response:
         entries = [brief(entry) for entry in self._queue.ordered()]
         now = int(time.time() * 1000)
-        return _json({"alerts": entries, "totals": self._queue.totals(), "now": now, "ready": self._hub.ready})
+        return answer({"alerts": entries, "totals": self._queue.totals(), "now": now, "ready": self._hub.ready})
 
     async def _alert(self, request: web.Request) -> web.Response:
         entry = self._queue.get(request.query.get("message_id", ""))
         if entry is None:
             return refusal(404, "this message is not, or no longer, in the live queue")
-        return _json(detail(entry, self._ways.policy()))
+        return answer(detail(entry, self._ways.policy()))
 
     async def _asked_before(self, request: web.Request) -> web.Response:
         """Of a message of the live queue (`message_id`), or of any `text`."""
@@ -153,7 +157,7 @@ class Server:
         if entry is None and not text:
             return refusal(404, "this message is not, or no longer, in the live queue; give its words as `text`")
         try:
-            return _json(await self._ways.asked_before(text if entry is None else entry.message.text, message_id))
+            return answer(await self._ways.asked_before(text if entry is None else entry.message.text, message_id))
         except TocsinError as error:
             return refusal(503, str(error))
 
@@ -178,12 +182,12 @@ class Server:
     @staticmethod
     async def _told(ask: Callable[[], Awaitable[dict[str, Any]]]) -> web.Response:
         try:
-            return _json(await ask())
+            return answer(await ask())
         except NoAnswer as error:
             return refusal(503, str(error))
 
     async def _say_figures(self, request: web.Request) -> web.Response:
-        return _json(self._ways.now())
+        return answer(self._ways.now())
 
     # --- live
 
@@ -232,7 +236,7 @@ class Server:
             return refusal(409, "this decision was replaced while you were looking at it; look again")
         except TocsinError as error:
             return refusal(503, str(error))
-        return _json({"id": feedback.id, "message_id": feedback.message_id, "kind": feedback.kind}, 201)
+        return answer({"id": feedback.id, "message_id": feedback.message_id, "kind": feedback.kind}, 201)
 
     async def _action(self, request: web.Request) -> web.Response:
         try:
@@ -245,7 +249,7 @@ class Server:
             return refusal(_status(fault), fault.detail)
         except TocsinError as error:
             return refusal(503, str(error))
-        return _json({"id": action.id, "message_id": action.message_id, "kind": action.kind}, 201)
+        return answer({"id": action.id, "message_id": action.message_id, "kind": action.kind}, 201)
 
     async def _about(self, request: web.Request, person: str) -> tuple[dict[str, Any], Entry | None]:
         """A request's body and the message it is about; its `person` is whoever a proxy signed in, whatever the page says."""
@@ -259,10 +263,6 @@ class Server:
 
 def _status(fault: Invalid) -> int:
     return 400 if fault.code in ("no_value", "not_utf8", "not_json", "not_an_object") else 422
-
-
-def _json(value: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(value), status=status, content_type="application/json")
 
 
 def _files() -> dict[str, bytes]:

@@ -45,6 +45,8 @@ PATHS = (
     b"/api/figures", b"/api/events", b"/", b"/app.js", b"/index.html", b"/../settings.py", b"/%2e%2e/x.js", b"//evil.example/",
     b"http://evil.example/api/alerts", b"*", b"/api/", b"/api/alert?message_id=m1&message_id=%00", b"/%ff%fe.js",
     b"/api/alert?%zz", b"/api/action", b"/api/around?message_id=m1", b"/api/trends?zone=../../etc", b"/api/trends", b"/trends",
+    b"/rules", b"/api/policy", b"/api/policy/try",
+    b"/api/phrases",
 )  # fmt: skip
 HEADERS = (
     b"Origin: null", b"Origin: http://127.0.0.1:1", b"Sec-Fetch-Site: cross-site",
@@ -132,6 +134,10 @@ class Console:
     def policy(self) -> Policy | None:
         """The default one."""
         return default_policy()
+
+    def document(self) -> str | None:
+        """None is published."""
+        return None
 
     def now(self) -> dict[str, Any]:
         """Nothing to count."""

@@ -3,6 +3,13 @@
 
 const WORDS = {
   en: {
+    rules_page: "Rules", change_title: "Change the policy", document: "The policy, whole", try_on: "Try it on the messages of", try: "Try it", days_7: "the last 7 days", days_1: "the last day",
+    reason: "Why", save_policy: "Save: it is in force at once", rang_why: "Each safety rule, with the phrases that rang in the last 28 days as customers wrote them, and how often that was right where somebody judged.",
+    not_judged: "nobody judged", never_rang: "did not ring", no_counts_here: "no counts: ClickHouse does not answer", rang_times: "rang {0} times",
+    as_written: "As written", rang: "Rang", judged: "Judged", right_share: "Right, with its 95 % interval", phrases_of: "{0} phrases in the policy.", jump: "Show them in the text",
+    trying: "Judging the past under both policies. Nothing rings…", tried: "On {0} messages", not_whole: "Only the older part: the rest would have taken too long.", before: "Now", after: "Changed",
+    rings_all: "Would ring", left_all: "Left to people", precision: "Rang rightly, of what rang", recall: "Rang, of what should", people_decided: "The last two go by the {0} messages that people decided.",
+    nothing_moved: "No message would have another priority.", some_of_them: "Some of them", owner: "owner: {0}", no_policy: "No policy is published.", policy_saved: "Saved. It is in force.",
     trends: "Trends", pages: "Pages", search: "Search what rings", state: "State", clear: "Clear", found: "{0} shown",
     all_priority: "All priorities", all_state: "Open and done", all_channel: "All channels", all_language: "All languages",
     all_category: "All categories", state_open: "Open", state_free: "Nobody has it", state_mine: "Mine", state_done: "Done",
@@ -63,6 +70,13 @@ const WORDS = {
     joy: "Joy", none: "None", negative: "Negative", neutral: "Neutral", positive: "Positive",
   },
   fr: {
+    rules_page: "Règles", change_title: "Changer la politique", document: "La politique, en entier", try_on: "L'essayer sur les messages", try: "Essayer", days_7: "des 7 derniers jours", days_1: "du dernier jour",
+    reason: "Pourquoi", save_policy: "Enregistrer : elle s'applique aussitôt", rang_why: "Chaque règle de sécurité, avec les phrases qui ont sonné en 28 jours telles que les clients les ont écrites, et combien de fois c'était juste, là où quelqu'un a jugé.",
+    not_judged: "personne n'a jugé", never_rang: "n'a pas sonné", no_counts_here: "pas de comptes : ClickHouse ne répond pas", rang_times: "a sonné {0} fois",
+    as_written: "Tel qu'écrit", rang: "A sonné", judged: "Jugé", right_share: "Juste, avec l'intervalle à 95 %", phrases_of: "{0} phrases dans la politique.", jump: "Les montrer dans le texte",
+    trying: "Le passé est jugé selon les deux politiques. Rien ne sonne…", tried: "Sur {0} messages", not_whole: "Seulement la partie la plus ancienne : le reste aurait pris trop de temps.", before: "Actuelle", after: "Changée",
+    rings_all: "Sonneraient", left_all: "Laissés aux personnes", precision: "Sonne à raison, de ce qui sonne", recall: "Sonne, de ce qui devrait", people_decided: "Les deux dernières lignes se fondent sur les {0} messages que des personnes ont tranchés.",
+    nothing_moved: "Aucun message n'aurait une autre priorité.", some_of_them: "Quelques-uns", owner: "responsable : {0}", no_policy: "Aucune politique n'est publiée.", policy_saved: "Enregistrée. Elle s'applique.",
     trends: "Tendances", pages: "Pages", search: "Chercher dans ce qui sonne", state: "État", clear: "Effacer", found: "{0} affichés",
     all_priority: "Toutes les priorités", all_state: "Ouverts et faits", all_channel: "Tous les canaux", all_language: "Toutes les langues",
     all_category: "Toutes les catégories", state_open: "Ouverts", state_free: "Pris par personne", state_mine: "À moi", state_done: "Faits",

@@ -52,11 +52,11 @@ CREATE ROLE IF NOT EXISTS tocsin_console;
 -- What rings comes from Kafka. From here come counts, and what stands beside a message: its conversation, its customer's last weeks.
 GRANT SELECT(minute, priority, decisions, superseding) ON tocsin.decisions_1m TO tocsin_console;
 GRANT SELECT(hour, priority, category, superseding, decisions, negative, positive, angry) ON tocsin.decisions_1h TO tocsin_console;
-GRANT SELECT(id, author_role, author_name, text, event, revision, conversation_id, sent_at, received_at, _offset) ON tocsin.messages
+GRANT SELECT(id, author_role, author_name, text, subject, event, revision, conversation_id, sent_at, received_at, _offset) ON tocsin.messages
     TO tocsin_console;
-GRANT SELECT(message_id, conversation_id, customer_id, priority, decided_by, sentiment, category, revision, feedback_id, received_at,
-    _timestamp, _offset) ON tocsin.decisions TO tocsin_console;
-GRANT SELECT(kind, retracts, _offset) ON tocsin.feedback TO tocsin_console;
+GRANT SELECT(message_id, conversation_id, customer_id, priority, decided_by, sentiment, category, revision, feedback_id, reasons,
+    received_at, _timestamp, _offset) ON tocsin.decisions TO tocsin_console;
+GRANT SELECT(id, message_id, kind, labels, retracts, _offset) ON tocsin.feedback TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.actions TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.handoffs TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.shadow TO tocsin_console;
