@@ -65,6 +65,18 @@ async def test_the_queue_a_message_and_the_dialogs(made: Settings, context: Brow
         assert await faults(page) == [], "a veiled message"
 
 
+async def test_the_rules(made: Settings, context: BrowserContext) -> None:
+    await policies.ensure_default(made, "tests")
+    async with running(made) as desk:
+        page = context.pages[0]
+        await page.goto(f"{desk.url}/rules")
+        for language, scheme, width in WAYS:
+            await dressed(page, language, scheme, width)
+            await expect(page.locator("#floors details")).to_have_count(28)
+            await page.locator("#floors summary").first.click()
+            assert await faults(page) == [], f"{language}, {scheme}, {width} px"
+
+
 async def test_the_charts(made: Settings, context: BrowserContext, engine: str) -> None:
     rows = [
         {"id": f"d{n}", "message_id": f"m{n}", "priority": "p1", "category": {"label": "billing", "probabilities": {}}}

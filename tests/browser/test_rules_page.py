@@ -55,7 +55,7 @@ async def test_a_change_is_tried_on_the_past_and_saved_with_name_and_reason(
         await expect(page.locator("#saving")).to_be_hidden()
         await changed(page, "purple lamp hums")
         await page.locator("#try").click()
-        await expect(page.locator("#found")).to_contain_text("On 3 messages")
+        await expect(page.locator("#found")).to_contain_text("On 3 messages", timeout=90_000)
         await expect(page.locator("#found tbody").nth(1)).to_contain_text("Danger")
         await shot(page, "rules")
         await page.locator("#by").fill("Ana")

@@ -27,7 +27,7 @@ function country(code) {
 
 function turn(one, now) {
   const veiled = one.event === "deleted" ? say("deleted") : one.text;
-  return h("li", { class: `turn ${one.role}${one.own ? " own" : ""}`, "aria-current": one.own ? "true" : null },
+  return h("li", { class: `turn by-${one.role}${one.own ? " own" : ""}`, "aria-current": one.own ? "true" : null },
     h("p", { class: "facts" }, h("b", {}, say(`role_${one.role}`)), one.name && h("bdi", {}, one.name),
       one.priority && one.priority !== "p3" && h("span", { class: `chip ${one.priority}` }, say(one.priority)),
       h("time", { datetime: new Date(one.sent).toISOString(), title: moment(one.sent) }, age(now - one.sent))),
@@ -45,7 +45,7 @@ function journey(past, standing, now) {
   const scores = past.filter((one) => one.score !== null).map((one) => one.score).reverse();
   const counts = ["p0", "p1", "p2"].map((priority) => [priority, past.filter((one) => one.priority === priority).length]);
   return part("journey",
-    h("p", { class: "facts" }, say("journey_messages", number(past.length)),
+    h("p", { class: "facts" }, h("span", {}, say("journey_messages", number(past.length))),
       counts.filter(([, count]) => count).map(([priority, count]) => h("span", { class: `chip ${priority}` }, `${say(priority)} ${number(count)}`)),
       standing.map((one) => h("span", { class: "badge" }, say(`standing_${one.kind}`)))),
     scores.length > 2 && h("figure", { class: "mood" }, h("figcaption", {}, say("mood")), spark(scores)),

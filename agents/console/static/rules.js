@@ -58,7 +58,7 @@ function moved(name) {
 function showFound() {
   if (trying) { $("found").replaceChildren(h("p", {}, say("trying"))); return; }
   if (found === null) { $("found").replaceChildren(); return; }
-  $("found").replaceChildren(
+  const parts = [
     h("h3", {}, say("tried", number(found.messages))), !found.whole && h("p", { class: "note" }, say("not_whole")),
     h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), h("th", { scope: "col" }, say("before")), h("th", { scope: "col" }, say("after")))),
       h("tbody", {}, pair("rings_all", found.rings, number), pair("left_all", found.left_to_people, number),
@@ -67,7 +67,9 @@ function showFound() {
     Object.keys(found.moved).length === 0 ? h("p", {}, say("nothing_moved"))
       : h("table", {}, h("tbody", {}, Object.entries(found.moved).map(([name, count]) => h("tr", {}, h("th", { scope: "row" }, moved(name)), h("td", { class: "number" }, number(count)))))),
     found.changed.length > 0 && h("details", {}, h("summary", {}, say("some_of_them")), h("table", {}, h("tbody", {}, found.changed.map((one) =>
-      h("tr", {}, h("td", {}, moved(`${one.from} to ${one.to}`)), h("td", {}, one.before, " → ", one.after), h("td", {}, h("bdi", {}, one.id))))))));
+      h("tr", {}, h("td", {}, moved(`${one.from} to ${one.to}`)), h("td", {}, one.before, " → ", one.after), h("td", {}, h("bdi", {}, one.id))))))),
+  ];
+  $("found").replaceChildren(...parts.filter(Boolean));
 }
 
 function paint() {

@@ -103,11 +103,11 @@ function paint() {
   words();
   document.title = `${say("trends")} · Tocsin`;
   if (answer === null) {
-    $("charts").replaceChildren(h("p", { class: "empty", role: "status" }, say(failed ? "no_trends" : "connecting")));
+    $("pictures").replaceChildren(h("p", { class: "empty", role: "status" }, say(failed ? "no_trends" : "connecting")));
     return;
   }
   const open = [...document.querySelectorAll("details")].map((one) => one.open);
-  $("charts").replaceChildren(hours(answer.hours), changed(answer.changed), when(answer.when));
+  $("pictures").replaceChildren(hours(answer.hours), changed(answer.changed), when(answer.when));
   document.querySelectorAll("details").forEach((one, number) => { one.open = open[number] ?? false; });
 }
 

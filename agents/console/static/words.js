@@ -3,6 +3,11 @@
 
 const WORDS = {
   en: {
+    self_harm: "Self-harm", harm_to_others: "Harm to others", person_in_danger: "Somebody in danger", child_in_danger: "A child in danger", fire: "Fire", gas: "Gas",
+    electric_shock: "Electric shock", poisoning: "Poisoning", allergy: "Allergy", unsafe_product: "Unsafe product", breach: "Breach under way", account_taken_over: "Account taken over",
+    fraud: "Fraud", outage: "Outage", threat: "Threat", harassment: "Harassment", doxxing: "Private details made public", our_people: "Conduct of our own people", impostor: "Impostors",
+    wants_human: "Wants a person", leaving: "Leaving", data_rights: "Data rights", bereavement: "Bereavement", illness: "Illness", hardship: "Hardship",
+    violence_or_discrimination: "Violence or discrimination suffered",
     rules_page: "Rules", change_title: "Change the policy", document: "The policy, whole", try_on: "Try it on the messages of", try: "Try it", days_7: "the last 7 days", days_1: "the last day",
     reason: "Why", save_policy: "Save: it is in force at once", rang_why: "Each safety rule, with the phrases that rang in the last 28 days as customers wrote them, and how often that was right where somebody judged.",
     not_judged: "nobody judged", never_rang: "did not ring", no_counts_here: "no counts: ClickHouse does not answer", rang_times: "rang {0} times",
@@ -70,6 +75,11 @@ const WORDS = {
     joy: "Joy", none: "None", negative: "Negative", neutral: "Neutral", positive: "Positive",
   },
   fr: {
+    self_harm: "Suicide, automutilation", harm_to_others: "Danger pour autrui", person_in_danger: "Quelqu'un en danger", child_in_danger: "Un enfant en danger", fire: "Feu", gas: "Gaz",
+    electric_shock: "Électrocution", poisoning: "Intoxication", allergy: "Allergie", unsafe_product: "Produit dangereux", breach: "Fuite de données en cours", account_taken_over: "Compte piraté",
+    fraud: "Fraude", outage: "Panne", threat: "Menace", harassment: "Harcèlement", doxxing: "Vie privée étalée", our_people: "Conduite des nôtres", impostor: "Imposteurs",
+    wants_human: "Veut une personne", leaving: "S'en va", data_rights: "Droits sur les données", bereavement: "Deuil", illness: "Maladie", hardship: "Difficultés d'argent",
+    violence_or_discrimination: "Violences ou discriminations subies",
     rules_page: "Règles", change_title: "Changer la politique", document: "La politique, en entier", try_on: "L'essayer sur les messages", try: "Essayer", days_7: "des 7 derniers jours", days_1: "du dernier jour",
     reason: "Pourquoi", save_policy: "Enregistrer : elle s'applique aussitôt", rang_why: "Chaque règle de sécurité, avec les phrases qui ont sonné en 28 jours telles que les clients les ont écrites, et combien de fois c'était juste, là où quelqu'un a jugé.",
     not_judged: "personne n'a jugé", never_rang: "n'a pas sonné", no_counts_here: "pas de comptes : ClickHouse ne répond pas", rang_times: "a sonné {0} fois",
