@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from tests.harness import Worker, at_least, environment, message, produce, wait_
 pytestmark = pytest.mark.integration
 
 PAGE = Path(__file__).parents[2] / "docs/subscribe.md"
+LOCK = Path(__file__).parents[1] / "data/javascript"
 ABORTED = b'{"aborted": true}'
 
 
@@ -47,13 +52,47 @@ def java(folder: Path) -> list[str]:
     return [found, "-cp", classpath if isinstance(classpath, str) else ":".join(map(str, classpath)), str(file)]
 
 
+def modules(npm: str) -> Path:
+    """The folder `node_modules` that the lock names, its bytes checked by npm; from the cache folder, or fetched into it."""
+    lock = (LOCK / "package-lock.json").read_bytes()
+    assert b'"resolved"' not in lock, "the lock names a registry"
+    kept = load().cache_folder / "javascript" / hashlib.sha256(lock).hexdigest()[:16]
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as made:
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(LOCK / name, made)
+            argv = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit-lockfile-registry-resolved=true"]
+            done = subprocess.run(argv, cwd=made, capture_output=True, text=True, timeout=120)
+            if done.returncode != 0:
+                missing(f"the packages of the consumer in JavaScript cannot be had: {done.stderr[-1000:]}")
+            if not kept.is_dir():
+                shutil.copytree(made, f"{made}-whole")
+                os.rename(f"{made}-whole", kept)
+    return kept / "node_modules"
+
+
+def javascript(folder: Path) -> list[str]:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        missing("node or npm is missing, so the consumer in JavaScript cannot be run: install Node.js")
+    assert node is not None
+    assert npm is not None
+    (folder / "node_modules").symlink_to(modules(npm))
+    file = folder / "subscribe.mjs"
+    file.write_text(snippet("javascript"), "utf-8")
+    return [node, str(file)]
+
+
 def test_reading_committed_records_alone_is_the_first_setting() -> None:
     for language, stands in (("python", "consumer = Consumer("), ("java", "new HashMap<>();")):
         first, second = re.findall(r'"([^"]+)"', snippet(language).split(stands)[1])[:2]
         assert (first, second) == ("isolation.level", "read_committed")
+    first = snippet("javascript").split("kafka.consumer({\n")[1].split(",")[0]
+    assert first.strip() == "readUncommitted: false"
 
 
-@pytest.mark.parametrize("made", [python, java])
+@pytest.mark.parametrize("made", [python, java, javascript])
 async def test_the_consumer_on_the_page_reads_what_rings(
     prepared: Settings, tmp_path: Path, made: Callable[[Path], list[str]]
 ) -> None:
@@ -64,11 +103,16 @@ async def test_the_consumer_on_the_page_reads_what_rings(
         await produce(
             prepared, "messages", [message(1, "I can smell gas in the hallway"), message(2, "I will sue you")]
         )
-        await wait_values(prepared, "priority.p0", at_least(1), "a danger rang")
+        rang = await wait_values(prepared, "priority.p0", at_least(1), "a danger rang")
         zombie = await started(producer(prepared, transactional_id="aborts"), prepared)
+        for _ in range(2):  # a client that knows one aborted transaction of each writer shows the first of two
+            await zombie.begin_transaction()
+            await zombie.send_and_wait(prepared.topic("priority.p0"), ABORTED, partition=0)
+            await zombie.abort_transaction()
         await zombie.begin_transaction()
-        await zombie.send_and_wait(prepared.topic("priority.p0"), ABORTED, partition=0)
-        await zombie.abort_transaction()
+        behind = json.dumps(rang[0]).replace('"m1"', '"m3"').encode()
+        await zombie.send_and_wait(prepared.topic("priority.p0"), behind, partition=0)
+        await zombie.commit_transaction()
         await zombie.stop()
         with log.open("wb") as out:
             env = environment(prepared, GROUP=f"{prepared.topic_prefix}reads")
@@ -78,7 +122,9 @@ async def test_the_consumer_on_the_page_reads_what_rings(
             def dead() -> str | None:
                 return None if subscriber.poll() is None else log.read_text("utf-8")[-2000:]
 
-            wait_for(lambda: {"m1", "m2"} <= set(re.findall(r"\bm[12]\b", log.read_text("utf-8"))), "both rang", dead)
+            wait_for(
+                lambda: {"m1", "m2", "m3"} <= set(re.findall(r"\bm[123]\b", log.read_text("utf-8"))), "all rang", dead
+            )
         finally:
             subscriber.kill()
             subscriber.wait()
