@@ -1,8 +1,9 @@
-"""JSON Schema 2020-12 of every record, and the AsyncAPI document, generated from the types.
+"""JSON Schema 2020-12 of every record, the AsyncAPI document and the page of the topics, generated from the types.
 
 `python -m schemas.generate` writes them; `--check` writes nothing and fails where a file differs from its type.
-Owns: `schemas/json/` and `schemas/asyncapi.json`. Must never: say what the types do not, but for the rules between
-fields, which the readers check in code and `_RULES` repeats here; the example payloads hold the two together.
+Owns: `schemas/json/`, `schemas/asyncapi.json` and `docs/topics.md`. Must never: say what the types do not, but for the fields'
+meanings (`schemas.meanings`) and the rules between fields, which the readers check in code and `_RULES` repeats here; the example
+payloads hold the two together.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from schemas.decision import Alert, Decision
 from schemas.history import Customer, Handoff
 from schemas.incident import Incident
 from schemas.learning import Lesson, ModelUpdate
+from schemas.meanings import MEANINGS
 from schemas.message import Message
 from schemas.operations import DeadLetter, Health, PolicyRecord
+from schemas.page import page
 from schemas.people import Action, Feedback, Labels
 
 FOLDER = Path(__file__).parent
@@ -60,6 +63,10 @@ def record_schema(name: str) -> dict[str, Any]:
         # A person's word rings with what it knows of the message; of one without text, that is none.
         del components["Message"]["anyOf"]
     root = components.pop(kind.__name__)
+    _explain(root["properties"], MEANINGS[name])
+    for part, other in RECORDS.items():
+        if other.__name__ in components:
+            _explain(components[other.__name__]["properties"], MEANINGS[part])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:tocsin:schema:{name}:v1",
@@ -67,6 +74,15 @@ def record_schema(name: str) -> dict[str, Any]:
         "title": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", root["title"]).capitalize(),
         **({"$defs": dict(sorted(components.items()))} if components else {}),
     }
+
+
+def _explain(properties: dict[str, Any], meanings: dict[str, str]) -> None:
+    """Puts each field's meaning into its description, before what that says already of its form."""
+    for field, shape in properties.items():
+        said = shape.get("description", "")
+        # A description that sits beside the type is the type's: "an RFC 3339 time".
+        kept = f"; {said[0].lower()}{said[1:]}".removesuffix(".") if said and "format" not in shape else ""
+        shape["description"] = f"{meanings[field][0].upper()}{meanings[field][1:]}{kept}."
 
 
 def _message(schema: dict[str, Any]) -> None:
@@ -121,9 +137,11 @@ _RULES = {"Message": _message, "Reason": _reason, "Feedback": _feedback}
 
 def documents() -> dict[Path, str]:
     """Every generated file and its text."""
-    found = {f"json/{name}.v1.json": record_schema(name) for name in RECORDS}
+    records = {name: record_schema(name) for name in RECORDS}
+    found = {f"json/{name}.v1.json": schema for name, schema in records.items()}
     found["asyncapi.json"] = asyncapi.document()
-    return {FOLDER / path: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for path, value in found.items()}
+    texts = {FOLDER / path: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for path, value in found.items()}
+    return {**texts, FOLDER.parent / "docs/topics.md": page(records)}
 
 
 def drifted() -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas import asyncapi, generate
+from schemas.meanings import MEANINGS
 
 ASYNCAPI = json.loads((generate.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))
 DAY_MS = 86_400_000
@@ -95,6 +97,22 @@ def test_a_schema_is_valid_2020_12_self_contained_and_described(record: str) -> 
         assert described["title"]
         assert described["description"].endswith(".")
         assert "additionalProperties" not in described, "unknown fields are kept out, not rejected"
+
+
+def test_every_field_has_its_meaning_and_no_meaning_is_left_over() -> None:
+    told = {name: set(meanings) for name, meanings in MEANINGS.items()}
+    assert told == {name: set(generate.record_schema(name)["properties"]) for name in generate.RECORDS}
+
+
+def test_the_page_of_the_topics_has_every_topic_and_record_and_its_links_lead_somewhere() -> None:
+    page = generate.FOLDER.parent / "docs/topics.md"
+    text = page.read_text("utf-8")
+    assert set(re.findall(r"^\| `tocsin\.([^`]+)`", text, re.MULTILINE)) == set(TOPICS)
+    headings = {line.lstrip("# ").lower().replace(" ", "-") for line in text.split("\n") if line.startswith("#")}
+    assert set(generate.RECORDS) <= headings
+    anchors = headings | set(re.findall(r'<a id="([^"]+)">', text))
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert link[1:] in anchors if link.startswith("#") else (page.parent / link).exists(), link
 
 
 FLOOR = {"floor": "fire", "phrase": "caught fire", "start": 3, "end": 14}
