@@ -28,19 +28,25 @@ ROWS_SECONDS = 20.0
 @click.command()
 @click.option("--for", "seconds", type=click.FloatRange(min=1), help="stop by itself, so long after the first message")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON summary at the end, and nothing else")
-def demo(seconds: float | None, as_json: bool) -> None:
-    """Runs everything on this machine, in a folder that is removed at the end, until Ctrl-C.
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="keep what was written here; else it is removed at the end"
+)
+def demo(seconds: float | None, as_json: bool, data: Path | None) -> None:
+    """Runs everything on this machine, until Ctrl-C.
 
     Customers write in English and French; simulated reviewers correct what is wrong; the console shows it.
     """
     if as_json and seconds is None:
         raise click.UsageError("--json needs --for SECONDS")
     settings = cli.settings(log_level="error")
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
+    if data is not None and data.exists() and any(data.iterdir()):
+        raise TocsinError(f"--data {data} is not empty: name a folder that is, or one that is not there yet")
+    folder = data or Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     try:
         summary = asyncio.run(_run(settings.model_copy(update={"data": folder}), seconds, as_json))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if data is None:
+            shutil.rmtree(folder, ignore_errors=True)
     if as_json and summary is not None:
         click.echo(orjson.dumps(summary).decode())
     if summary is not None and not summary["complete"]:

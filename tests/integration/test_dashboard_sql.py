@@ -17,46 +17,12 @@ from typing import Any
 
 import pytest
 
+from tests import boards
+from tests.boards import queries
+
 ROOT = Path(__file__).parents[2]
-DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
-CLICKHOUSE = "tocsin-clickhouse"
-INTERVAL = 60
 
 pytestmark = pytest.mark.integration
-
-
-def queries() -> dict[str, str]:
-    """`dashboard/panel id/query: title` -> SQL as the panel holds it."""
-    found = {}
-    for path in DASHBOARDS:
-        for panel in json.loads(path.read_text("utf-8"))["panels"]:
-            for target in panel.get("targets", []):
-                if target["datasource"]["uid"] == CLICKHOUSE:
-                    found[f"{path.stem}/{panel['id']}/{target['refId']}: {panel['title']}"] = target["rawSql"]
-    return found
-
-
-def expanded(sql: str, start: int, end: int) -> str:
-    """The query with Grafana's macros replaced as grafana-clickhouse-datasource does (its pkg/macros/macros.go)."""
-    bounds = {"fromTime": f"toDateTime({start})", "toTime": f"toDateTime({end})"}
-    rules: list[tuple[str, str]] = [
-        (r"\$__timeFilter\(([^()]+)\)", rf"\1 >= {bounds['fromTime']} AND \1 <= {bounds['toTime']}"),
-        (
-            r"\$__timeFilter_ms\(([^()]+)\)",
-            rf"\1 >= fromUnixTimestamp64Milli({start}000) AND \1 <= fromUnixTimestamp64Milli({end}000)",
-        ),
-        (r"\$__timeInterval\(([^()]+)\)", rf"toStartOfInterval(toDateTime(\1), INTERVAL {INTERVAL} second)"),
-        (r"\$__fromTime\b", bounds["fromTime"]),
-        (r"\$__toTime\b", bounds["toTime"]),
-        (r"\$__interval_s\b", str(INTERVAL)),
-        (r"\$__interval\b", f"{INTERVAL}s"),
-    ]
-    for pattern, replacement in rules:
-        sql = re.sub(pattern, replacement, sql)
-    left = re.findall(r"\$\w+|\$\{\w+", sql)
-    if left:
-        raise ValueError(f"{left[0]} is no macro that this test knows")
-    return sql
 
 
 def rows(now: float) -> dict[str, list[dict[str, Any]]]:
@@ -167,12 +133,7 @@ async def answers(folder: str) -> dict[str, Any]:
     await sink.ensure_tables()
     for table, each in rows(now).items():
         await sink.insert(table, [json.dumps(row).encode() for row in each], f"test-{table}")
-    found: dict[str, Any] = {}
-    for name, sql in queries().items():
-        try:
-            found[name] = await sink.query(expanded(sql, int(now) - 3600, int(now) + 1))
-        except Exception as error:
-            found[name] = str(error)
+    found = await boards.answers(sink, now)
     await sink.close()
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -340,30 +341,65 @@ def test_misses_are_counted_among_samples_alone(play: Play) -> None:
     play(story)
 
 
-def test_trends_say_how_many_times_more_and_how_sure_that_is(play: Play) -> None:
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+
+
+async def talk(stage: Stage) -> None:
+    """40 messages now and 400 on each of the two days before: at this hour 10 of 100, and 300 at another."""
+    now = range(1, 41)
+    shut = {number: "The locker is shut" if number <= 12 else "hello there everyone" for number in now}
+    turns = [{**said(number, "customer", 0), "customer_id": f"c{number % 6}", "text": shut[number]} for number in now]
+    for turn in turns[:4]:
+        turn["attributes"] = {"product": "X200"}
+    await stage.record("messages", turns)
+    await stage.record("decisions", [decided(n, priority="p3", customer_id=f"c{n % 6}", reasons=[]) for n in now])
+    for day in (1, 2):
+        for number, (hours, count) in enumerate([(0, 100), (5, 300)]):
+            first = 1000 * (2 * day + number)
+            arrived = NOW - day * DAY_MS - hours * HOUR_MS - 60_000
+            before = range(first, first + count)
+            words = {n: "my locker code" if n % 10 == 0 and not hours else "hello there everyone" for n in before}
+            old = [{**said(n, "customer", 0), "id": f"m{n}", "text": words[n]} for n in before]
+            await stage.record("messages", old, first=first, times=[arrived] * count)
+            await stage.record(
+                "decisions",
+                [decided(n, priority="p3", reasons=[], received_at=timestamp(arrived)) for n in before],
+                first=first,
+                times=[arrived] * count,
+            )
+
+
+def test_trends_say_how_many_times_more_and_how_sure_that_is_by_hour_and_by_day(play: Play) -> None:
     async def story(stage: Stage) -> None:
-        numbers = range(1, 41)
-        await stage.record(
-            "messages",
-            [
-                {**said(number, "customer", 0), "text": "the locker is shut" if number <= 12 else "hello there everyone",
-                 "attributes": {"product": "X200"} if number <= 4 else {}}
-                for number in numbers
-            ],
-        )  # fmt: skip
-        await stage.record("decisions", [decided(number) for number in numbers])
-        trends = query("trends")
-        found = {
-            (one["by"], one["topic"]): one
-            for one in await stage.sink.query(f"SELECT * FROM ({trends}) ORDER BY by, topic")
-        }
-        assert found["word", "locker"]["n"] == 12
-        assert found["word", "locker"]["small"] == 0
-        assert found["product", "X200"]["n"] == 4
-        assert found["product", "X200"]["small"] == 1
-        assert set(found["product", "X200"]["examples"]) == {"m1", "m2", "m3", "m4"}
+        await talk(stage)
+        found = {(one["span"], one["by"], one["topic"]): one for one in await stage.sink.query(query("trends"))}
+        hour, day = found["hour", "phrase", "locker"], found["day", "phrase", "locker"]
+        assert (hour["n"], hour["customers"], hour["usual"], hour["small"]) == (12, 6, 4.0, 0)  # 20 of 200, of 40 now
+        assert (day["n"], day["usual"]) == (12, 1.0)  # 20 of 800
+        assert hour["times"] == pytest.approx((12.5 / 41) / (20.5 / 201))
+        assert found["hour", "phrase", "the locker"]["n"] == 12
+        product = found["day", "product", "X200"]
+        assert (product["n"], product["small"]) == (4, 1)
+        assert set(product["examples"]) == {"m1", "m2", "m3", "m4"}
         for one in found.values():
             assert one["times_at_least"] < one["times"] < one["times_at_most"]
+
+    play(story)
+
+
+def test_themes_are_trends_without_a_word_of_anybody(play: Play) -> None:
+    async def story(stage: Stage) -> None:
+        await talk(stage)
+        told = {"category": {"label": "delivery", "probabilities": {"delivery": 0.9}}, "priority": "p1"}
+        floor = [{"floor": "legal", "phrase": "x", "start": 0, "end": 3}]
+        await stage.record("decisions", [decided(n, reasons=floor, **told) for n in range(41, 54)], first=9000)
+        found = {(one["span"], one["by"], one["topic"]): one for one in await stage.sink.query(query("themes"))}
+        for by, topic in (("rule", "legal"), ("category", "delivery")):
+            one = found["hour", by, topic]
+            assert (one["n"], one["usual"], one["small"]) == (13, 0.0, 0)
+            assert 1 < one["times_at_least"] < one["times"] < one["times_at_most"]
+            assert set(one["examples"]) <= {f"m{n}" for n in range(41, 54)}
+        assert "messages" not in re.findall(r"\b(?:FROM|JOIN) (\w+)", query("themes"))
 
     play(story)
 
