@@ -20,6 +20,8 @@ DASHBOARDS = sorted((ROOT / "deploy/grafana/dashboards").glob("*.json"))
 CLICKHOUSE = "tocsin-clickhouse"
 INTERVAL = 60
 HOUR = 3600
+NOTHING = {"none", "nothing is tried", "none in 28 days", "none in 28 days: tocsin drill"}
+"""What a panel's one row says where there is nothing to list: an empty panel would look broken."""
 
 
 def queries() -> dict[str, str]:
@@ -67,10 +69,22 @@ async def answers(sink: Any, now: float) -> dict[str, Any]:
     return found
 
 
+def empty(found: dict[str, Any]) -> list[str]:
+    """Panels without a row, and those whose query the engine refused, each with what is wrong."""
+    wrong = [f"{name}: {rows}" for name, rows in found.items() if isinstance(rows, str)]
+    return wrong + [f"{name}: no row" for name, rows in found.items() if not rows]
+
+
+def silent(found: dict[str, Any]) -> list[str]:
+    """Panels that say there is nothing."""
+    return [name for name, rows in found.items() if any(NOTHING & {*map(str, row.values())} for row in rows)]
+
+
 async def _main(folder: str) -> None:
     from agents.recording.sink import Sink
 
     sink = Sink(f"chdb://{folder}")
+    await sink.ensure_tables()
     print(json.dumps(await answers(sink, time.time()), default=str))
     await sink.close()
 

@@ -108,6 +108,10 @@ def rows(now: float) -> dict[str, list[dict[str, Any]]]:
                 {"kind": "at_risk", "score": 6.5,
                  "events": [{"kind": "trouble", "at": at(300), "message_id": "m1", "weight": 0.5}]}], **source(0)},
         ],
+        "messages": [
+            {"id": "m10", "customer_id": "c1", "text": "x", "author_role": "agent", "sent_at": at(200), "received_at": at(200),
+             **source(10)},
+        ],
         "actions": [
             {"id": "a1", "customer_id": "c1", "message_id": "m7", "kind": "taken", "by": "ana", "at": at(200),
              "received_at": at(200), **source(0)},
@@ -118,7 +122,7 @@ def rows(now: float) -> dict[str, list[dict[str, Any]]]:
         ],
         "health": [
             {"code": code, "component": "triage@a-1", "severity": severity, "figures": figures_, "detail": "so it is",
-             "at": at(60), "received_at": at(60), **source(number)}
+             "where": "chat" if code == "source_silent" else "", "at": at(60), "received_at": at(60), **source(number)}
             for number, (code, severity, figures_) in enumerate(health)
         ],
     }  # fmt: skip
@@ -160,6 +164,7 @@ def test_the_panel_shows_something(answered: dict[str, Any], name: str) -> None:
     found = answered[name]
     assert isinstance(found, list), f"{name}: {found}"
     assert found, f"{name}: no row"
+    assert not boards.silent({name: found}), f"{name} says that there is nothing, beside rows of everything"
 
 
 def test_flagged_counts_first_decisions_and_leaves_out_what_superseded_them(answered: dict[str, Any]) -> None:
@@ -201,6 +206,39 @@ def test_accuracy_stands_beside_the_majority_class(answered: dict[str, Any]) -> 
     assert table[0]["Right"] == pytest.approx(0.8)
     assert table[0]["Always the commonest answer"] == pytest.approx(0.6)
     assert table[0]["Better by"] == pytest.approx(0.2)
+
+
+def test_a_panel_says_so_where_there_is_nothing_instead_of_being_empty(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.boards", str(tmp_path / "engine")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout)
+    assert [name for name, rows in found.items() if isinstance(rows, str)] == []
+    assert {name.split(": ")[1] for name in boards.silent(found)} == {
+        "Alert budget", "In the shadow", "Answered worse than before", "Alarms", "Last drills"
+    }  # fmt: skip
+
+
+def test_groups_stand_side_by_side_with_intervals_and_few_is_said(answered: dict[str, Any]) -> None:
+    groups = {(row["Group by"], row["Group"]): row for row in only(answered, "The same for every group?")}
+    chat = groups["Channel", "chat"]
+    assert (chat["Messages"], chat["Ring"], chat["Judged"], chat["Right"], chat["Few"]) == (6, 5 / 6, 1, 1.0, "few")
+    assert chat["Ring, at least"] < chat["Ring"] < chat["Ring, at most"]
+    assert groups["Language", "not known"]["Right"] is None
+
+
+def test_the_heat_maps_have_every_day_and_hour(answered: dict[str, Any]) -> None:
+    for title, count in (("When people write", 7), ("When they are answered", 1)):
+        week = only(answered, title)
+        assert [row.pop("Day") for row in week] == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+        assert {len(row) for row in week} == {24}
+        assert sum(sum(row.values()) for row in week) == count
+
+
+def test_a_channel_that_is_silent_stands_with_when_it_last_spoke(answered: dict[str, Any]) -> None:
+    channels = {row["Channel"]: row for row in only(answered, "Silent sources")}
+    assert channels["chat"]["Detail"] == "so it is"
+    assert channels["no channel"]["Alarm"] is None
 
 
 def test_no_panel_reads_what_the_dashboards_user_may_not() -> None:

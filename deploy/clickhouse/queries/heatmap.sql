@@ -12,7 +12,7 @@ FROM
     FROM decisions WHERE supersedes = '' AND received_at > now() - INTERVAL 28 DAY
     UNION ALL
     SELECT toDateTime(received_at, 'UTC'), 0, 0, 1
-    FROM messages WHERE author_role = 'agent' AND received_at > now() - INTERVAL 28 DAY
+    FROM messages WHERE author_role IN ('agent', 'moderator') AND received_at > now() - INTERVAL 28 DAY
 )
 GROUP BY day, hour
 ORDER BY day, hour

@@ -65,5 +65,5 @@ SELECT
     examples
 FROM counted
 INNER JOIN total USING (span)
-ORDER BY span, times_at_least DESC, n DESC, by, topic
+ORDER BY span DESC, times_at_least DESC, n DESC, by, topic
 LIMIT 100 BY span
