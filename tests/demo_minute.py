@@ -1,4 +1,5 @@
-"""Two minutes of `tocsin demo`, checked: run by `.ci/run`, and by hand with `python -m tests.demo_minute`.
+"""Two minutes of `tocsin demo`, and the boards that it fills, checked: run by `.ci/run`, and by hand with
+`python -m tests.demo_minute`.
 
 Asserts counts; prints times, which depend on the machine.
 """
@@ -8,14 +9,31 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+
+from tests import boards
 
 SECONDS = 110
 """A wave of like messages begins at 55."""
+NOTHING_IN_A_MINUTE = {
+    "models/8/A: In the shadow",  # nothing is tried
+    "models/12/A: Answered worse than before",  # a drift takes hundreds of labels
+    "platform/9/A: Alarms",  # nothing goes wrong
+    "triage/12/A: Alert budget",  # an hour's budget is not spent in a minute
+}
+"""Panels that truly have nothing to list yet, and say so in a row."""
 
 
 def main() -> None:
     """Ends with a sentence where a claim does not hold."""
-    argv = [sys.executable, "-m", "agents.cli", "demo", "--for", str(SECONDS), "--json"]
+    with tempfile.TemporaryDirectory(prefix="tocsin-minute-") as folder:
+        play(Path(folder))
+
+
+def play(folder: Path) -> None:
+    """The demo in this folder, and what it left there."""
+    argv = [sys.executable, "-m", "agents.cli", "demo", "--for", str(SECONDS), "--json", "--data", str(folder)]
     run = subprocess.run(argv, stdout=subprocess.PIPE, timeout=SECONDS + 240, check=False)
     assert run.returncode == 0, f"demo ended with status {run.returncode}"
     lines = run.stdout.decode().splitlines()
@@ -32,6 +50,7 @@ def main() -> None:
     assert summary["standing"].get("at_risk"), f"no customer is at risk: {summary['standing']}"
     told = {kind: states for kind, *states in summary["incidents"].values()}
     assert told.get("burst", [])[:1] == ["opened"], f"the wave is no incident: {summary['incidents']}"
+    assert summary["drill"], "the drill's alert did not arrive"
     rows = summary["rows"]
     assert rows["decisions"] == summary["decisions"], f"{rows['decisions']} rows of {summary['decisions']} decisions"
     assert rows["dead_letters"] == summary["dead_letters"], "a dead letter has no row, or two"
@@ -39,6 +58,18 @@ def main() -> None:
         f"message to decision: p50 {summary['decision_seconds_p50']:.3f} s, p99 {summary['decision_seconds_p99']:.3f} s; "
         f"correction to effect: p95 {summary['correction_seconds_p95']:.3f} s (expected under 1 s)"
     )
+    look(folder)
+
+
+def look(folder: Path) -> None:
+    """Every panel of every board shows something of what the demo left in ClickHouse."""
+    argv = [sys.executable, "-m", "tests.boards", str(folder / "clickhouse")]
+    run = subprocess.run(argv, stdout=subprocess.PIPE, timeout=120, check=False)
+    assert run.returncode == 0, "ClickHouse's folder cannot be read"
+    found = json.loads(run.stdout)
+    assert not boards.empty(found), "empty: " + "; ".join(boards.empty(found))
+    assert set(boards.silent(found)) <= NOTHING_IN_A_MINUTE, f"nothing to show: {boards.silent(found)}"
+    print(f"{len(found)} panels show something")
 
 
 if __name__ == "__main__":

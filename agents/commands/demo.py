@@ -14,6 +14,7 @@ import click
 import orjson
 from rich.console import Console
 
+from agents.commands.drill import TEXTS, once
 from agents.demo.player import Player
 from agents.screen import show
 from agents.stack import Stack, until_signal
@@ -23,6 +24,8 @@ from streams.roles import percentile
 from streams.settings import Settings
 
 ROWS_SECONDS = 20.0
+DRILL_SECONDS = 30.0
+"""How long the drill at the start may take: a busy machine is slow with its first messages."""
 
 
 @click.command()
@@ -77,16 +80,23 @@ async def _run(settings: Settings, seconds: float | None, as_json: bool) -> dict
 async def _play(stack: Stack, player: Player, seconds: float | None, console: Console) -> dict[str, Any]:
     await stack.start()
     await player.start()
+    player.sent += 1  # the drill's message has a decision, as every other
+    drilled = asyncio.create_task(once(stack.settings, "p0", TEXTS["p0"], DRILL_SECONDS))
     show(console, stack, "Tocsin demo")
-    begun = time.monotonic()
-    with console.status("") as status:
-        while seconds is None or time.monotonic() - begun < seconds:
-            player.check()
-            status.update(
-                f"{player.decisions} decisions, {dict(sorted(player.flagged.items()))} flagged, "
-                f"{len(player.correction_seconds)} corrections learned"
-            )
-            await asyncio.sleep(0.25)
+    try:
+        begun = time.monotonic()
+        with console.status("") as status:
+            while seconds is None or time.monotonic() - begun < seconds:
+                player.check()
+                status.update(
+                    f"{player.decisions} decisions, {dict(sorted(player.flagged.items()))} flagged, "
+                    f"{len(player.correction_seconds)} corrections learned"
+                )
+                await asyncio.sleep(0.25)
+        drill = await drilled
+    finally:
+        drilled.cancel()
+        await asyncio.gather(drilled, return_exceptions=True)
     complete = await player.settle()
     rows = await _rows(stack, player)
     complete = complete and rows.get("decisions") == player.decisions
@@ -105,6 +115,7 @@ async def _play(stack: Stack, player: Player, seconds: float | None, console: Co
         "correction_seconds_p95": percentile(corrections, 0.95),
         "decision_seconds_p50": percentile(latencies, 0.5),
         "decision_seconds_p99": percentile(latencies, 0.99),
+        "drill": drill["arrived"],
         "rows": rows,
         "complete": complete,
     }

@@ -68,6 +68,7 @@ class Player:
         self._texts: dict[str, dict[str, Any]] = {}
         self._unseen: set[str] = set()
         self._candidates: list[dict[str, Any]] = []
+        self._samples: list[dict[str, Any]] = []
         self._pending: dict[str, float] = {}
         self.sent = 0
         self.broken = 0
@@ -84,7 +85,7 @@ class Player:
         self.correction_seconds: list[float] = []
         topics = [
             settings.topic(name)
-            for name in ("decisions", "dead-letters", "model-updates", "handoffs", "incidents", "customers")
+            for name in ("decisions", "review", "dead-letters", "model-updates", "handoffs", "incidents", "customers")
         ]
         self._follower = Follower(settings, topics, self._seen, since_ms=time.time_ns() // 1_000_000)
         self._tasks: list[asyncio.Task[None]] = []
@@ -186,7 +187,9 @@ class Player:
     async def _review(self) -> None:
         while True:
             await asyncio.sleep(REVIEW_SECONDS)
-            if self._candidates:
+            if self._samples:  # what can wait and is shown to learn what is missed
+                await self._give_feedback(self._samples.pop())
+            elif self._candidates:
                 await self._give_feedback(self._random.choice(self._candidates))
                 self._candidates.clear()
 
@@ -242,6 +245,9 @@ class Player:
             self.incidents.setdefault(value["id"], [value["kind"]]).append(value["state"])
         elif record.topic == self._settings.topic("customers"):
             self._standing[record.key.decode()] = {one["kind"] for one in value.get("standing", ())}
+        elif record.topic == self._settings.topic("review"):
+            if value.get("sample") and value["decision"]["message_id"] in self._truth:
+                self._samples.append(value["decision"])
         elif record.topic == self._settings.topic("decisions"):
             self._decision(value, now)
         elif record.topic == self._settings.topic("dead-letters"):
