@@ -28,6 +28,8 @@ from tests.unit.test_deploy import RULES, expressions
 pytestmark = pytest.mark.integration
 
 CONFIG = RULES.with_name("prometheus.yml")
+ROOMS = (("triage", "learn", "follow", "crowd"), ("shadow", "record", "console"))
+"""Roles that share a worker here: two start sooner than seven."""
 
 
 class Prometheus:
@@ -58,8 +60,8 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, worker: int) -> Iterator[Prometheus]:
-    """Our configuration with the addresses of this machine: all roles are one worker, and it is asked every second."""
+def prometheus(folder: Path, ports: dict[str, int]) -> Iterator[Prometheus]:
+    """Our configuration with the port of each role's worker on this machine, asked every second."""
     binary = shutil.which("prometheus")
     if binary is None:
         missing("prometheus is not installed: apt-get install prometheus brings it")
@@ -70,7 +72,7 @@ def prometheus(folder: Path, worker: int) -> Iterator[Prometheus]:
     config["rule_files"] = [str(CONFIG.parent / name) for name in config["rule_files"]]
     for job in config["scrape_configs"]:
         job.pop("dns_sd_configs", None)
-        job["static_configs"] = [{"targets": [f"127.0.0.1:{port if job['job_name'] == 'prometheus' else worker}"]}]
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{ports.get(job['job_name'], port)}"]}]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     argv = [
         binary,
@@ -110,11 +112,16 @@ async def some(settings: Settings, first: int) -> None:
 async def test_prometheus_scrapes_every_role_and_no_panel_or_rule_is_without_data(
     prepared: Settings, tmp_path: Path
 ) -> None:
-    worker = Worker(
-        prepared, *ROLES, folder=tmp_path, TOCSIN_SHADOW_POLICY="default", TOCSIN_DEAD_LETTERS_PER_MINUTE="1"
-    )
+    workers: list[Worker] = []
     try:
-        with prometheus(tmp_path, worker.port) as server:
+        for roles in ROOMS:
+            more: dict[str, Any] = {"TOCSIN_SHADOW_POLICY": "default", "TOCSIN_DEAD_LETTERS_PER_MINUTE": "1"}
+            workers.append(Worker(prepared, *roles, folder=tmp_path, ready=False, **more))
+        for worker in workers:
+            worker.wait_ready()
+        ports = {role: worker.port for worker, roles in zip(workers, ROOMS, strict=True) for role in roles}
+        assert set(ports) == set(ROLES)
+        with prometheus(tmp_path, ports) as server:
             assert set(server.targets()) == {*ROLES, "prometheus"}
             panels = [one for one in expressions() if not one[0].startswith("rule ")]
             rules = [expression for where, expression in expressions() if where.startswith("rule ")]
@@ -143,4 +150,5 @@ async def test_prometheus_scrapes_every_role_and_no_panel_or_rule_is_without_dat
             (group,) = server.get("rules")["groups"]
             assert {rule["health"] for rule in group["rules"]} == {"ok"}
     finally:
-        worker.stop()
+        for worker in workers:
+            worker.stop()
