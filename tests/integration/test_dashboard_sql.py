@@ -241,6 +241,37 @@ def test_a_channel_that_is_silent_stands_with_when_it_last_spoke(answered: dict[
     assert channels["no channel"]["Alarm"] is None
 
 
+OURS = re.compile(r"\b(p[0-3]|abstained|unscored|floors?|heads?|superseded|dead_letters)\b")
+"""Words that people who look at a board need not know: contract section 1 has theirs."""
+
+
+def test_boards_speak_the_words_of_the_screen(answered: dict[str, Any]) -> None:
+    for path in boards.DASHBOARDS:
+        for panel in json.loads(path.read_text("utf-8"))["panels"]:
+            said = [panel["title"], panel.get("description", "")]
+            for target in panel.get("targets", []):
+                said += [*re.findall(r'AS "([^"]+)"', target.get("rawSql", "")), target.get("legendFormat", "")]
+            for words in said:
+                assert not OURS.search(words), f"{path.stem}: {panel['title']}: {words}"
+    codes = {
+        "p0",
+        "p1",
+        "p2",
+        "p3",
+        "abstained",
+        "unscored",
+        "rule",
+        "model",
+        "human",
+        "history",
+        "confirm",
+        "override",
+    }
+    for name, found in answered.items():
+        for row in found:
+            assert not codes & {value for value in row.values() if isinstance(value, str)}, f"{name}: {row}"
+
+
 def test_no_panel_reads_what_the_dashboards_user_may_not() -> None:
     granted = (ROOT / "deploy/container/clickhouse/users.xml").read_text("utf-8")
     readable = set(re.findall(r"GRANT SELECT(?:\([^)]*\))? ON tocsin\.(\w+)", granted))

@@ -47,6 +47,11 @@ def test_every_query_is_run_here() -> None:
     assert [file.stem for file in FOLDER.glob("*.sql") if f"query({file.stem!r})" not in quoted] == []
 
 
+def test_every_query_stands_on_the_page() -> None:
+    page = (FOLDER.parents[2] / "docs/boards.md").read_text("utf-8")
+    assert [file.name for file in FOLDER.glob("*.sql") if f"`{file.name}`" not in page.split("## All queries")[1]] == []
+
+
 def test_answers_are_people_s_and_their_times_are_rows(play: Play) -> None:
     async def story(stage: Stage) -> None:
         turns = [
