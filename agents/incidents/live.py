@@ -173,6 +173,8 @@ class Live(Struct, kw_only=True):
         """How it stands; what was gathered since the last record goes with it."""
         alerts, self.alerts = self.alerts, []
         self.told, self.told_at = self.messages, now
+        rate = self.rate(now)
+        self.peak = max(self.peak, rate)
         telling = sorted(
             (word for word, count in self.words.items() if count >= LEAST_CUSTOMERS),
             key=lambda word: (-self.words[word] * weights[word] ** 2, word),
@@ -189,7 +191,7 @@ class Live(Struct, kw_only=True):
             first=first_of(self.first),
             messages=self.messages,
             customers=len(self.customers) + self.beyond,
-            rate=self.rate(now),
+            rate=rate,
             peak=self.peak,
             usual=usual,
             phrases=telling[:PHRASES],

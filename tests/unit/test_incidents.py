@@ -67,6 +67,7 @@ def test_twenty_like_messages_among_a_thousand_a_minute_are_one_incident(
     assert {*found[-1].languages} >= {*languages}
     assert found[-1].usual is not None
     assert found[-1].peak > found[-1].usual.high
+    assert all(one.peak >= one.rate for one in found)
 
 
 def test_nothing_is_made_of_a_quiet_half_hour(judged: Judged, texts: list[tuple[str, str]]) -> None:
