@@ -399,6 +399,10 @@ CASES = {
     "another alarm": (False, alerting((ALARM % "model_gap", "0x5 2x30"), at="2m", alert="TocsinDangerNotTaken")),
     "a danger that nobody takes": (True, alerting(
         (ALARM % "p0_not_taken", "0x5 2x30"), at="2m", alert="TocsinDangerNotTaken")),
+    "an alarm without a rule of its own": (True, alerting(
+        (ALARM % "internal_error", "_x60 1x30"), at="11m", alert="TocsinAlarm")),
+    "an alarm with a rule of its own": (False, alerting(
+        (ALARM % "p0_not_taken", "0x5 2x30"), at="2m", alert="TocsinAlarm")),
     "lag": (True, alerting(('tocsin_lag_seconds{job="record", role="record"}', "90x60"), at="5m", alert="TocsinLag")),
     "one worker with an older model": (True, alerting(
         (OFFSET % "a", "10x60"), (OFFSET % "b", "12x60"), at="5m", alert="TocsinModelStale")),

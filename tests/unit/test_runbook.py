@@ -34,4 +34,7 @@ def test_every_alarm_that_a_rule_names_exists() -> None:
     rules = (ROOT / "deploy/prometheus/rules.yml").read_text("utf-8")
     named = set(re.findall(r'tocsin_alarms_total\{code="([a-z0-9_]+)"\}', rules))
     assert named
-    assert named <= raised()
+    (others,) = {
+        tuple(found.split("|")) for found in re.findall(r'tocsin_alarms_total\{code!~"([a-z0-9_|]+)"\}', rules)
+    }
+    assert named < set(others) <= raised(), "the rule for all others leaves out those that have one"
