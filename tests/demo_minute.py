@@ -6,13 +6,17 @@ Asserts counts; prints times, which depend on the machine.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests import boards
+from agents.stack import free_port
+from tests import boards, screens
 
 SECONDS = 110
 """A wave of like messages begins at 55."""
@@ -34,9 +38,17 @@ def main() -> None:
 def play(folder: Path) -> None:
     """The demo in this folder, and what it left there."""
     argv = [sys.executable, "-m", "agents.cli", "demo", "--for", str(SECONDS), "--json", "--data", str(folder)]
-    run = subprocess.run(argv, stdout=subprocess.PIPE, timeout=SECONDS + 240, check=False)
+    port = free_port()
+    environment = {**os.environ, "TOCSIN_CONSOLE_PORT": str(port)}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=environment) as run:
+        try:
+            asyncio.run(watch(f"http://127.0.0.1:{port}"))
+            out, _ = run.communicate(timeout=SECONDS + 240)
+        finally:
+            if run.poll() is None:
+                run.send_signal(signal.SIGINT)
     assert run.returncode == 0, f"demo ended with status {run.returncode}"
-    lines = run.stdout.decode().splitlines()
+    lines = out.decode().splitlines()
     assert len(lines) == 1, f"standard output holds {len(lines)} lines, must be the JSON summary alone"
     summary = json.loads(lines[0])
     print(json.dumps(summary, indent=2))
@@ -59,6 +71,12 @@ def play(folder: Path) -> None:
         f"correction to effect: p95 {summary['correction_seconds_p95']:.3f} s (expected under 1 s)"
     )
     look(folder)
+
+
+async def watch(url: str) -> None:
+    """The console, as people would look at it meanwhile."""
+    await screens.gathered(url, SECONDS + 120)
+    await screens.take(url, ("danger-phone", "incident", "trends-fr-dark", "rules"), None)
 
 
 def look(folder: Path) -> None:

@@ -16,17 +16,18 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import aiohttp
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from tests.browser.conftest import ARGUMENTS, chromium
 
-WAVE_SECONDS = 85
-"""After so long the demo's wave of like messages is one incident on the page."""
+WAVE_SECONDS = 180.0
+"""By then the demo's wave of like messages, which begins after 55, is one incident on the page."""
 
 
 class Look(NamedTuple):
@@ -100,12 +101,24 @@ async def browser() -> AsyncIterator[Browser]:
             await one.close()
 
 
-async def take(url: str, out: Path | None) -> None:
-    """Looks at every page of the console at `url`; raises AssertionError where one does not show what it should."""
+async def take(url: str, names: Iterable[str], out: Path | None) -> None:
+    """Looks at these pages of the console at `url`; raises AssertionError where one does not show what it should."""
     expect.set_options(timeout=30_000)
     async with browser() as one:
-        for name in SCREENS:
+        for name in names:
             await _take(one, url, name, out)
+
+
+async def gathered(url: str, seconds: float) -> None:
+    """Waits until the demo's wave is one incident at the console at `url`."""
+    async with aiohttp.ClientSession() as http, asyncio.timeout(seconds):
+        while True:
+            with suppress(aiohttp.ClientError):
+                async with http.get(f"{url}/api/alerts") as answer:
+                    found = (await answer.json())["alerts"]
+                if sum(one["event"] is not None for one in found) > 1:
+                    return
+            await asyncio.sleep(0.5)
 
 
 async def _take(one: Browser, url: str, name: str, out: Path | None) -> None:
@@ -144,8 +157,8 @@ def main() -> None:
 
 
 async def _later(url: str, out: Path) -> None:
-    await asyncio.sleep(WAVE_SECONDS)  # the demo goes by the clock
-    await take(url, out)
+    await gathered(url, WAVE_SECONDS)
+    await take(url, SCREENS, out)
 
 
 if __name__ == "__main__":
