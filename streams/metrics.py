@@ -79,6 +79,13 @@ INSERT_SECONDS = Histogram("tocsin_insert_seconds", "One insert into ClickHouse"
 INSERT_RETRIES = Counter("tocsin_insert_retries_total", "Inserts tried again", ["table"])
 CLICKHOUSE_UP = Gauge("tocsin_clickhouse_up", "1 if the last insert or query was answered")
 CONSOLE_CLIENTS = Gauge("tocsin_console_clients", "Browsers that follow the live queue")
+DOOR_RECORDS = Counter(
+    "tocsin_door_records_total", "What came to the door, by what became of it", ["adapter", "outcome"]
+)
+DOOR_SECONDS = Histogram(
+    "tocsin_door_seconds", "From a request at the door to its answer", ["adapter"], buckets=_SECONDS
+)
+DOOR_PENDING = Gauge("tocsin_door_pending", "Records from the door that Kafka has not confirmed yet")
 
 
 def names() -> set[str]:

@@ -84,6 +84,8 @@ RIGHTS = {
         group=False,
         transactions=False,
     ),
+    # What was sent lately it reads, so that whoever tries again does not send it twice.
+    "door": Rights(("messages",), ("messages", "feedback", "actions", "health"), group=False, transactions=False),
 }
 
 

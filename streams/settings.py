@@ -89,6 +89,39 @@ class Settings(BaseSettings):
     console_policy: bool = Field(
         True, description="whether the console may save policies; else that is left to `tocsin policy push`"
     )
+    door_host: str = Field(
+        "127.0.0.1", description="address that the door listens on; beyond loopback it needs TOCSIN_DOOR_TOKENS"
+    )
+    door_port: int = Field(8766, ge=0, le=65535, description="port of the door; 0: any free one")
+    door_tokens: SecretStr | None = Field(
+        None,
+        description="bearer tokens that open the door, comma separated, each at least 16 characters; any of them will do",
+    )
+    door_adapters: str = Field(
+        "",
+        description="tools that may send to the door: zendesk, intercom, discourse, chatwoot, slack, discord, comma separated",
+    )
+    door_zendesk_secret: SecretStr | None = Field(None, description="signing secret of the webhook in Zendesk")
+    door_intercom_secret: SecretStr | None = Field(None, description="client secret of the app in Intercom")
+    door_discourse_secret: SecretStr | None = Field(None, description="secret of the webhook in Discourse")
+    door_chatwoot_secret: SecretStr | None = Field(None, description="secret of the webhook in Chatwoot")
+    door_slack_secret: SecretStr | None = Field(None, description="signing secret of the app in Slack")
+    door_discord_public_key: str | None = Field(
+        None,
+        description="public key of the app in Discord, for its webhook events; a bot of yours bears our token instead",
+    )
+    door_map: Path | None = Field(
+        None, description="YAML file that says what an agent's priority, tag or group in a tool means here"
+    )
+    door_pending: int = Field(
+        10_000, ge=1_000, le=1_000_000, description="most records that wait for Kafka before the door answers 429"
+    )
+    door_remembers: int = Field(
+        50_000,
+        ge=0,
+        le=5_000_000,
+        description="newest records that the door knows again when they are sent a second time",
+    )
     chunk_records: int = Field(2000, ge=1, le=50_000, description="most records in a chunk (triage, learn)")
     chunk_bytes: int = Field(8_000_000, ge=1_000, description="bytes of values after which a chunk is closed")
     record_rows: int = Field(20_000, ge=1, le=200_000, description="most rows in one ClickHouse insert")
@@ -125,6 +158,14 @@ class Settings(BaseSettings):
         "console_proxy_header",
         "shadow_policy",
         "shadow_model",
+        "door_tokens",
+        "door_zendesk_secret",
+        "door_intercom_secret",
+        "door_discourse_secret",
+        "door_chatwoot_secret",
+        "door_slack_secret",
+        "door_discord_public_key",
+        "door_map",
         mode="before",
     )
     @classmethod
@@ -207,7 +248,10 @@ def secret_values(settings: Settings) -> list[str]:
         if "://" in text:
             # Whatever stands between the scheme and the last @, even where the URL is none.
             _, _, text = text.partition("://")[2].rpartition("@")[0].partition(":")
-        found |= {text, unquote(text), quote(text, safe="")}
+        # Several tokens stand in one setting, and each of them opens the door.
+        several = text.split(",") if name == "door_tokens" else [text]
+        for one in (text, *several):
+            found |= {one.strip(), unquote(one.strip()), quote(one.strip(), safe="")}
     # A short value would blot out half a log, and is no secret anyway.
     return sorted((text for text in found if len(text) >= 4), key=len, reverse=True)
 

@@ -36,7 +36,7 @@ consumers that stay assigned and silent)."""
 
 
 class Role(Protocol):
-    """What runs in a worker: triage, learn, follow, record, console."""
+    """What runs in a worker: triage, learn, follow, record, console, door."""
 
     name: str
 

@@ -19,6 +19,7 @@ ROLES = {
     "shadow": "agents.shadow:Shadow",
     "record": "agents.record:Record",
     "console": "agents.console.role:Console",
+    "door": "agents.door.role:Door",
 }
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from tests.fuzz.target import Target
 
-MODULES = ("records", "judging", "models", "documents", "files", "web", "door", "probes")
+MODULES = ("records", "judging", "models", "documents", "files", "web", "door", "probes", "incoming")
 
 
 @cache

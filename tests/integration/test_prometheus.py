@@ -28,8 +28,8 @@ from tests.unit.test_deploy import RULES, expressions
 pytestmark = pytest.mark.integration
 
 CONFIG = RULES.with_name("prometheus.yml")
-ROOMS = (("triage", "learn", "follow", "crowd"), ("shadow", "record", "console"))
-"""Roles that share a worker here: two start sooner than seven."""
+ROOMS = (("triage", "learn", "follow", "crowd"), ("shadow", "record", "console", "door"))
+"""Roles that share a worker here: two start sooner than one each."""
 
 
 class Prometheus:
@@ -115,7 +115,11 @@ async def test_prometheus_scrapes_every_role_and_no_panel_or_rule_is_without_dat
     workers: list[Worker] = []
     try:
         for roles in ROOMS:
-            more: dict[str, Any] = {"TOCSIN_SHADOW_POLICY": "default", "TOCSIN_DEAD_LETTERS_PER_MINUTE": "1"}
+            more: dict[str, Any] = {
+                "TOCSIN_SHADOW_POLICY": "default",
+                "TOCSIN_DEAD_LETTERS_PER_MINUTE": "1",
+                "TOCSIN_DOOR_PORT": "0",
+            }
             workers.append(Worker(prepared, *roles, folder=tmp_path, ready=False, **more))
         for worker in workers:
             worker.wait_ready()

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from agents.console.history import History
+from agents.door.lookup import ClickHouse, Told
 from agents.recording import Away, Refused
 from agents.recording.sink import Sink
 from agents.recording.tables import TABLES
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 ROLES_SQL = (ROOT / "deploy/clickhouse/access/roles.sql").read_text("utf-8")
-USERS = ("tocsin_init", "tocsin_recorder", "tocsin_console", "tocsin_dashboards")
+USERS = ("tocsin_init", "tocsin_recorder", "tocsin_console", "tocsin_door", "tocsin_dashboards")
 CONFIG = "<clickhouse><users_config>{users}</users_config></clickhouse>"
 USERS_XML = """<clickhouse>
 <profiles><default>{profile}</default></profiles><quotas><default/></quotas>
@@ -143,6 +144,18 @@ def test_the_grants_are_enough_for_what_each_does_and_for_nothing_else(tmp_path:
                 await refused(sink, question)
             await refused(sink, "INSERT INTO health (code) VALUES ('x')")
             await history.close()
+        with granted(tmp_path, "tocsin_door") as sink:
+            lookup = ClickHouse(sink)
+            assert await lookup.conversation("zendesk:1") == [] and await lookup.message("m1") is None
+            (one,) = await lookup.decided([Told(name, "c1", "v1", "x", "en", "email", 0) for name in ("d1", "m1")])
+            assert (one.id, one.priority) == ("m1", "p0")
+            for question in (
+                "SELECT author_name FROM messages",
+                "SELECT reasons FROM decisions",
+                "SELECT reviewer FROM feedback",
+            ):
+                await refused(sink, question)
+            await lookup.close()
         with granted(tmp_path, "tocsin_dashboards", "<readonly>2</readonly>") as sink:
             for dashboard in sorted((ROOT / "deploy/grafana/dashboards").glob("*.json")):
                 for panel in json.loads(dashboard.read_text("utf-8"))["panels"]:

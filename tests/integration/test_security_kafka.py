@@ -28,7 +28,7 @@ from tests.harness import Worker, tocsin, wait_for
 pytestmark = pytest.mark.integration
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
-ROLES = ("init", "triage", "learn", "follow", "crowd", "shadow", "record", "console", "replay")
+ROLES = ("init", "triage", "learn", "follow", "crowd", "shadow", "record", "console", "door", "replay")
 PREFIX = "tocsin."
 command: Any = tocsin
 worker_of: Any = Worker
@@ -153,8 +153,9 @@ def test_each_role_needs_no_more_than_the_documented_rights(
         done = command(here, "init", **store, **closed.login("init"))
         assert done.returncode == 0, done.stderr.decode()
         workers = {}
-        for role in ("triage", "learn", "follow", "crowd", "shadow", "record", "console"):
+        for role in ("triage", "learn", "follow", "crowd", "shadow", "record", "console", "door"):
             more = {**store, **closed.login(role), "TOCSIN_CONSOLE_TOKEN": token, "TOCSIN_SHADOW_POLICY": "default"}
+            more["TOCSIN_DOOR_PORT"] = "0"
             workers[role] = worker_of(here, role, folder=tmp_path, **more)
             stack.callback(workers[role].stop)
         message = tmp_path / "message.jsonl"

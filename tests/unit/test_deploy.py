@@ -199,7 +199,7 @@ def test_every_setting_exists_and_only_who_needs_clickhouse_has_its_password() -
         settings = {key for key in service.get("environment", {}) if key.startswith("TOCSIN_")}
         assert settings <= known, f"{name}: {settings - known}"
         if name in ROLES or name in ONE_SHOT:
-            assert ("TOCSIN_CLICKHOUSE" in settings) == (name in ("init", "record", "console"))
+            assert ("TOCSIN_CLICKHOUSE" in settings) == (name in ("init", "record", "console", "door"))
     assert set(re.findall(r"^(?:ENV)?\s*(TOCSIN_\w+)=", CONTAINERFILE.read_text("utf-8"), re.MULTILINE)) <= known
 
 

@@ -30,6 +30,12 @@ GIVEN: dict[str, Any] = {
     "clickhouse": URL,
     "console_token": "hush-console-token",
     "http_token": "hush-metrics-token",
+    "door_tokens": "hush-door-token-one,hush-door-token-two",
+    "door_zendesk_secret": "hush-zendesk",
+    "door_intercom_secret": "hush-intercom",
+    "door_discourse_secret": "hush-discourse",
+    "door_chatwoot_secret": "hush-chatwoot",
+    "door_slack_secret": "hush-slack",
 }
 FORMS = ("hush-kafka", "hush%2Fclickhouse", "hush/clickhouse", "hush-console", "hush-metrics")
 
@@ -56,7 +62,9 @@ def test_every_secret_setting_is_masked_and_known_to_the_logs() -> None:
     secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
     assert secret == set(GIVEN)
     values = secret_values(settings())
-    assert {"hush-kafka", "hush/clickhouse", "hush%2Fclickhouse", "hush-console-token"} <= set(values)
+    assert {"hush-kafka", "hush/clickhouse", "hush%2Fclickhouse", "hush-console-token", "hush-door-token-two"} <= set(
+        values
+    )
     for name, value, meaning in shown(settings()):
         assert "hush" not in value + meaning, name
 
@@ -147,7 +155,7 @@ def test_prometheus_asks_every_worker_with_the_token(tmp_path: Path) -> None:
     config = yaml.safe_load((tmp_path / "prometheus.yml").read_text("utf-8"))
     asked = {job["job_name"]: job.get("authorization") for job in config["scrape_configs"]}
     assert asked.pop("prometheus") is None
-    assert len(asked) == 7
+    assert len(asked) == 8
     assert all(told == {"credentials_file": "metrics-token"} for told in asked.values())
     assert (tmp_path / "metrics-token").read_text() == "a-token-of-the-test"
     assert promtool is not None

@@ -1,6 +1,6 @@
 -- Who may do what in ClickHouse, and no more. Run once, as somebody who may manage access, after putting a password of
 -- your own for each user:
--- clickhouse-client --param_init=... --param_recorder=... --param_console=... --param_dashboards=... --queries-file roles.sql
+-- clickhouse-client --param_init=... --param_recorder=... --param_console=... --param_door=... --param_dashboards=... --queries-file roles.sql
 -- `tocsin init` does not run this file; it needs tocsin_init, nothing else does.
 
 CREATE SETTINGS PROFILE IF NOT EXISTS tocsin_dashboards
@@ -65,6 +65,14 @@ GRANT SELECT(customer_id, standing, received_at, _offset) ON tocsin.customers TO
 GRANT SELECT(_offset) ON tocsin.dead_letters TO tocsin_console;
 GRANT SELECT(_offset) ON tocsin.health TO tocsin_console;
 
+CREATE ROLE IF NOT EXISTS tocsin_door;
+-- An agent's word is judged with the message it speaks of.
+GRANT SELECT(id, customer_id, text, language, conversation_id, channel, author_role, revision, received_at, _partition)
+    ON tocsin.messages TO tocsin_door;
+GRANT SELECT(id, message_id, revision, status, priority, decided_by, sentiment, urgency, category, emotion, spam, abuse, route,
+    model_version, policy_version, sent_at, received_at, source, feedback_id, _timestamp, _offset) ON tocsin.decisions TO tocsin_door;
+GRANT SELECT(kind, message_id, retracts) ON tocsin.feedback TO tocsin_door;
+
 CREATE ROLE IF NOT EXISTS tocsin_dashboards;
 -- Of messages only who wrote when, and without the bytes of dead letters: dashboards show no customer's words.
 GRANT SHOW TABLES, SHOW COLUMNS ON tocsin.* TO tocsin_dashboards;
@@ -88,9 +96,11 @@ GRANT SELECT ON tocsin.satisfaction TO tocsin_dashboards;
 CREATE USER IF NOT EXISTS tocsin_init IDENTIFIED WITH sha256_password BY {init:String} DEFAULT ROLE tocsin_init;
 CREATE USER IF NOT EXISTS tocsin_recorder IDENTIFIED WITH sha256_password BY {recorder:String} DEFAULT ROLE tocsin_recorder;
 CREATE USER IF NOT EXISTS tocsin_console IDENTIFIED WITH sha256_password BY {console:String} DEFAULT ROLE tocsin_console;
+CREATE USER IF NOT EXISTS tocsin_door IDENTIFIED WITH sha256_password BY {door:String} DEFAULT ROLE tocsin_door;
 CREATE USER IF NOT EXISTS tocsin_dashboards IDENTIFIED WITH sha256_password BY {dashboards:String} DEFAULT ROLE tocsin_dashboards
     SETTINGS PROFILE 'tocsin_dashboards';
 GRANT tocsin_init TO tocsin_init;
 GRANT tocsin_recorder TO tocsin_recorder;
 GRANT tocsin_console TO tocsin_console;
+GRANT tocsin_door TO tocsin_door;
 GRANT tocsin_dashboards TO tocsin_dashboards;
