@@ -75,8 +75,10 @@ def play(folder: Path) -> None:
 
 async def watch(url: str) -> None:
     """The console, as people would look at it meanwhile."""
-    await screens.gathered(url, SECONDS + 120)
-    await screens.take(url, ("danger-phone", "incident", "trends-fr-dark", "rules"), None)
+    await screens.until(url, 120, screens.danger)
+    await screens.take(url, ("danger-phone", "trends-fr-dark", "rules"), None)
+    await screens.until(url, SECONDS + 60, screens.gathered)
+    await screens.take(url, ("incident",), None)
 
 
 def look(folder: Path) -> None:

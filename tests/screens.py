@@ -109,16 +109,25 @@ async def take(url: str, names: Iterable[str], out: Path | None) -> None:
             await _take(one, url, name, out)
 
 
-async def gathered(url: str, seconds: float) -> None:
-    """Waits until the demo's wave is one incident at the console at `url`."""
+async def until(url: str, seconds: float, of: Callable[[list[dict[str, Any]]], bool]) -> None:
+    """Waits until the alerts of the console at `url` are so."""
     async with aiohttp.ClientSession() as http, asyncio.timeout(seconds):
         while True:
             with suppress(aiohttp.ClientError):
                 async with http.get(f"{url}/api/alerts") as answer:
-                    found = (await answer.json())["alerts"]
-                if sum(one["event"] is not None for one in found) > 1:
-                    return
+                    if of((await answer.json())["alerts"]):
+                        return
             await asyncio.sleep(0.5)
+
+
+def danger(alerts: list[dict[str, Any]]) -> bool:
+    """Something of the first pages' is there."""
+    return any(one["priority"] == "p0" for one in alerts)
+
+
+def gathered(alerts: list[dict[str, Any]]) -> bool:
+    """The demo's wave is one incident."""
+    return sum(one["event"] is not None for one in alerts) > 1
 
 
 async def _take(one: Browser, url: str, name: str, out: Path | None) -> None:
@@ -157,7 +166,7 @@ def main() -> None:
 
 
 async def _later(url: str, out: Path) -> None:
-    await gathered(url, WAVE_SECONDS)
+    await until(url, WAVE_SECONDS, gathered)
     await take(url, SCREENS, out)
 
 

@@ -63,7 +63,9 @@ async def _run(settings: Settings, seconds: float | None, as_json: bool) -> dict
         console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     # Beside a broker or console that may be running already: the demo takes free ports.
-    stack = Stack(settings, kafka_port=0, console_port=0, triage=2, say=say)
+    # Any free port, unless somebody asks for one: a demo must not stand in the way of what runs already.
+    port = settings.console_port if "console_port" in settings.model_fields_set else 0
+    stack = Stack(settings, kafka_port=0, console_port=port, triage=2, say=say)
     player = Player(stack.settings)
     task = asyncio.create_task(_play(stack, player, seconds, console))
     try:

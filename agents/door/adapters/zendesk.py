@@ -37,13 +37,7 @@ def told(payload: Mapping[str, Any], kind: str, arrived: int, known: Known) -> l
     if event == "comment_added":
         return [_commented(payload, arrived)]
     actor, detail = ident(payload, "detail", "actor_id"), at(payload, "detail")
-    if event not in (
-        "priority_changed",
-        "tags_changed",
-        "group_assignment_changed",
-        "agent_assignment_changed",
-        "status_changed",
-    ):
+    if event not in _CHANGES:
         return [Ignored(f"nothing is made of ticket.{event[:80]}")]
     if actor in _SYSTEM:
         return [Ignored(f"ticket.{event}: Zendesk's own rules did it, no person")]
