@@ -78,7 +78,7 @@ schemas: setup ## writes JSON Schema and AsyncAPI anew
 
 lock: ## resolves requirements/*.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements/dev.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --extra notify -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group bench -o requirements/bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:fuzz -o requirements/fuzz.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group pyproject.toml:quality -o requirements/quality.txt

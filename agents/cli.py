@@ -14,7 +14,10 @@ COMMANDS = {
     "up": ("agents.commands.up:up", "the same stack, waiting for your messages"),
     "broker": ("streams.local.command:broker", "the local Apache Kafka alone"),
     "init": ("agents.commands.init:init", "creates topics, ClickHouse tables and the default policy"),
-    "worker": ("agents.commands.worker:worker", "runs agents: triage, learn, follow, crowd, shadow, record, console"),
+    "worker": (
+        "agents.commands.worker:worker",
+        "runs agents: triage, learn, follow, crowd, shadow, notify, record, console",
+    ),
     "policy": ("agents.commands.policy:policy", "checks, publishes and shows policies"),
     "replay": ("agents.commands.replay:replay", "produces messages from a file"),
     "score": ("agents.commands.score:score", "decides on messages from a file, without a broker"),
@@ -23,6 +26,10 @@ COMMANDS = {
     "teach": ("agents.commands.teach:teach", "sends labels that you have already as feedback"),
     "train": ("agents.training.train:train", "trains the base model from the open sets"),
     "tail": ("agents.commands.tail:tail", "follows a topic, readable"),
+    "notify": (
+        "agents.commands.notify:notify",
+        "webhooks, notifications, tags: checks their file, tries one, delivers again",
+    ),
     "drill": ("agents.commands.drill:drill", "sends a message that must ring, and says whether its alert arrived"),
     "explain": ("agents.commands.explain:explain", "recomputes a decision and says whether it is identical"),
     "fairness": ("agents.commands.fairness:fairness", "how scores shift between groups of people, as a page"),

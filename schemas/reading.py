@@ -31,6 +31,8 @@ CODES = (
     "feedback_without_source",
     "unknown_feedback",
     "record_refused",
+    "delivery_refused",
+    "delivery_given_up",
     "internal_error",
 )
 """Every value of a dead letter's `error`."""

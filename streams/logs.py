@@ -9,8 +9,10 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote, unquote
 
 import orjson
 from rich.console import Console
@@ -27,6 +29,7 @@ _QUIET = {
     "aiohttp.access": "warning",
     "clickhouse_connect": "critical",  # what fails there is told by whoever asked
     "urllib3": "error",
+    "apprise": "critical",  # what fails there is told by whoever asked
     "asyncio": "error",
 }
 """Libraries that log each step of each rebalance; their errors still come through."""
@@ -104,6 +107,10 @@ class Discreet(logging.Formatter):
         self._inner = inner
         self._secrets = secrets
 
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Puts stars in place of these, too."""
+        self._secrets = sorted({*self._secrets, *secrets}, key=len, reverse=True)
+
     def format(self, record: logging.LogRecord) -> str:
         """The line, its traceback included."""
         return self.clean(self._inner.format(record))
@@ -117,6 +124,15 @@ class Discreet(logging.Formatter):
     def uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         """For `sys.excepthook`: the interpreter's own last words pass by every log."""
         sys.stderr.write(self.clean("".join(traceback.format_exception(kind, error, trace))))
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Keeps more secrets out of the logs than the settings hold, in the forms that they may be written in."""
+    # A short value would blot out half a log, and is no secret anyway.
+    forms = {form for one in secrets for form in (one, unquote(one), quote(one, safe="")) if len(form) >= 4}
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, Discreet):
+            handler.formatter.hide(forms)
 
 
 def configure(settings: Settings) -> None:

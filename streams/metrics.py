@@ -78,6 +78,15 @@ ROWS = Counter("tocsin_rows_total", "Rows written to ClickHouse", ["table"])
 INSERT_SECONDS = Histogram("tocsin_insert_seconds", "One insert into ClickHouse", ["table"], buckets=_SECONDS)
 INSERT_RETRIES = Counter("tocsin_insert_retries_total", "Inserts tried again", ["table"])
 CLICKHOUSE_UP = Gauge("tocsin_clickhouse_up", "1 if the last insert or query was answered")
+NOTIFY_DELIVERIES = Counter(
+    "tocsin_notify_deliveries_total",
+    "Alerts by what became of them at a destination: delivered, gathered, failed (an attempt), refused, given_up",
+    ["destination", "outcome"],
+)
+NOTIFY_SECONDS = Histogram(
+    "tocsin_notify_seconds", "From an alert's arrival in its topic to its delivery", ["destination"], buckets=_SECONDS
+)
+NOTIFY_AWAY = Gauge("tocsin_notify_away", "1 while a destination does not take what it is sent", ["destination"])
 CONSOLE_CLIENTS = Gauge("tocsin_console_clients", "Browsers that follow the live queue")
 DOOR_RECORDS = Counter(
     "tocsin_door_records_total", "What came to the door, by what became of it", ["adapter", "outcome"]

@@ -26,12 +26,14 @@ _OUTPUTS = ("decisions", "priority.p0", "priority.p1", "priority.p2", "review", 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What one role does: topics it reads and writes, whether it has a group and transactions of its name."""
+    """What one role does: topics it reads and writes, whether it has a group and transactions of its name; `groups`: it has
+    several, whose names go on behind its own (`notify.slack`)."""
 
     read: tuple[str, ...]
     write: tuple[str, ...]
     group: bool = True
     transactions: bool = True
+    groups: bool = False
 
 
 RIGHTS = {
@@ -48,6 +50,12 @@ RIGHTS = {
         ("messages", "decisions", "crowd", "policies", "priority.p0", "health"), ("incidents", "crowd", "health")
     ),
     "shadow": Rights(("messages", "models", "model-updates", "policies", "answered"), ("shadow", "health")),
+    "notify": Rights(
+        ("priority.p0", "priority.p1", "priority.p2", "review", "incidents", "policies"),
+        ("dead-letters", "health"),
+        transactions=False,
+        groups=True,
+    ),
     "record": Rights(
         (
             "messages",
@@ -104,8 +112,9 @@ async def check(settings: Settings, roles: Iterable[str]) -> None:
             names = {settings.topic(t) for _, one in wanted for t in (one.read if right == "Read" else one.write)}
             missing[f"{right} on topic"] = sorted(name for name in names if not allowed.get(name, bit) & bit)
         # Any right includes Describe, which looking for a coordinator asks for.
-        groups = [settings.group(role) for role, one in wanted if one.group]
-        missing["Read on group"] = [name for name in groups if not await _finds(client, name, 0)]
+        groups = {settings.group(role) + ".*" * one.groups: one for role, one in wanted if one.group}
+        asked = {name: name.replace("*", "0") if one.groups else name for name, one in groups.items()}
+        missing["Read on group"] = [name for name, group in asked.items() if not await _finds(client, group, 0)]
         stems = [f"{settings.group(role)}." for role, one in wanted if one.transactions]
         refused = [stem for stem in stems if not await _finds(client, f"{stem}0", 1)]
         missing["Write on transactional ids"] = [f"{stem}*" for stem in refused]

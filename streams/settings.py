@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         le=5_000_000,
         description="newest records that the door knows again when they are sent a second time",
     )
+    console_url: str = Field(
+        "", description="address of the console in the links of notifications, e.g. https://tocsin.example"
+    )
+    notify: Path | None = Field(
+        None, description="file of the destinations that the role notify delivers to (docs/notify.md)"
+    )
     chunk_records: int = Field(2000, ge=1, le=50_000, description="most records in a chunk (triage, learn)")
     chunk_bytes: int = Field(8_000_000, ge=1_000, description="bytes of values after which a chunk is closed")
     record_rows: int = Field(20_000, ge=1, le=200_000, description="most rows in one ClickHouse insert")
@@ -166,6 +172,7 @@ class Settings(BaseSettings):
         "door_slack_secret",
         "door_discord_public_key",
         "door_map",
+        "notify",
         mode="before",
     )
     @classmethod
@@ -184,6 +191,14 @@ class Settings(BaseSettings):
                 )
             if not token.isascii() or not token.isprintable() or " " in token:
                 raise ValueError("a token may hold ASCII characters only, no spaces: it travels in a header")
+        return value
+
+    @field_validator("console_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("must be an address such as https://tocsin.example")
         return value
 
     @field_validator("clickhouse")

@@ -22,11 +22,11 @@ MARKS = {True: ("ok  ", "green"), False: ("mend", "red"), None: ("?   ", "yellow
 def doctor(roles: tuple[str, ...], as_json: bool) -> None:
     """Looks over what the settings name: Kafka, topics, rights, clocks, workers, policy, model, ClickHouse.
 
-    ROLES: whose rights on Kafka to ask for (default: all but shadow and door). Ends with status 1 where something is to be
-    mended. Changes nothing; writes one record to `health`, to compare the clocks by.
+    ROLES: whose rights on Kafka to ask for (default: all but shadow, door and notify). Ends with status 1 where something is to
+    be mended. Changes nothing; writes one record to `health`, to compare the clocks by.
     """
     settings = cli.settings(log_level="error")
-    wanted = list(dict.fromkeys(roles)) or [role for role in ROLES if role not in ("shadow", "door")]
+    wanted = list(dict.fromkeys(roles)) or [role for role in ROLES if role not in ("shadow", "door", "notify")]
     sys.exit(asyncio.run(_told(settings, wanted, as_json)))
 
 

@@ -17,6 +17,7 @@ ROLES = {
     "follow": "agents.follow:Follow",
     "crowd": "agents.crowd:CrowdRole",
     "shadow": "agents.shadow:Shadow",
+    "notify": "agents.notify.role:Notify",
     "record": "agents.record:Record",
     "console": "agents.console.role:Console",
     "door": "agents.door.role:Door",

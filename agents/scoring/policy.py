@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from agents.scoring.policy_crowd import CrowdRules
 from agents.scoring.policy_desk import DeskRules
 from agents.scoring.policy_history import History
+from agents.scoring.policy_notifications import Notifications
 
 PRIORITIES = ("p0", "p1", "p2", "p3")
 LANGUAGES = ("en", "fr")
@@ -191,6 +192,7 @@ class Policy:
     history: History = field(default_factory=History)
     crowd: CrowdRules = field(default_factory=CrowdRules)
     desk: DeskRules = field(default_factory=DeskRules)
+    notifications: Notifications = field(default_factory=Notifications)
 
     @property
     def version(self) -> str:

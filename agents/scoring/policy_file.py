@@ -33,7 +33,9 @@ from agents.scoring.policy_desk import DeskRules
 from agents.scoring.policy_file_crowd import read_crowd
 from agents.scoring.policy_file_desk import read_desk
 from agents.scoring.policy_file_history import read_history
+from agents.scoring.policy_file_notifications import read_notifications
 from agents.scoring.policy_history import History
+from agents.scoring.policy_notifications import Notifications
 from agents.scoring.policy_tree import Node, tree
 from agents.scoring.text import squeeze
 
@@ -79,7 +81,7 @@ _YEAR = 366 * 86_400
 
 def read(data: bytes, sha256: str) -> Policy:
     """The policy in `data`, whose hash is `sha256`. Raises `PolicyError`."""
-    top = tree(data).map(required=_SECTIONS, optional=("history", "crowd", "desk"))
+    top = tree(data).map(required=_SECTIONS, optional=("history", "crowd", "desk", "notifications"))
     late = top["late"].map(required=PRIORITIES)
     seconds = {priority: late[priority].whole(1, _YEAR) for priority in PRIORITIES}
     for higher, lower in pairwise(PRIORITIES):
@@ -108,6 +110,7 @@ def read(data: bytes, sha256: str) -> Policy:
         history=read_history(top["history"], named, routes.known) if "history" in top else History(),
         crowd=read_crowd(top["crowd"], named, routes.known) if "crowd" in top else CrowdRules(),
         desk=read_desk(top["desk"], named) if "desk" in top else DeskRules(),
+        notifications=read_notifications(top["notifications"]) if "notifications" in top else Notifications(),
     )
 
 

@@ -28,6 +28,7 @@ class Node:
     line: int
     name: str
     quoted: bool = False
+    top: bool = False
 
     def fail(self, problem: str) -> NoReturn:
         """Raise a `PolicyError` about this value."""
@@ -49,7 +50,7 @@ class Node:
             if key not in entries:
                 self.fail(f'has no "{key}"')
         for key, node in entries.items():
-            node.name = f"{self.name}: {key}" if self.name != "the policy" else key
+            node.name = f"{self.name}: {key}" if not self.top else key
         return entries
 
     def any_map(self) -> dict[str, Node]:
@@ -111,17 +112,17 @@ class Node:
         return tuple(found)
 
 
-def tree(data: bytes) -> Node:
-    """Read one YAML document. Raises `PolicyError`."""
+def tree(data: bytes, what: str = "the policy") -> Node:
+    """Read one YAML document, which errors call `what`. Raises `PolicyError`."""
     if len(data) > MAX_BYTES:
-        raise PolicyError(1, f"the policy is {len(data):,} bytes long, at most {MAX_BYTES:,}")
+        raise PolicyError(1, f"{what} is {len(data):,} bytes long, at most {MAX_BYTES:,}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise PolicyError(line, f"the policy is not UTF-8 (byte {data[error.start]:#04x})") from None
+        raise PolicyError(line, f"{what} is not UTF-8 (byte {data[error.start]:#04x})") from None
     try:
-        return _compose(text)
+        return _compose(text, what)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(str(error.problem or error.context).split())
@@ -133,19 +134,19 @@ def tree(data: bytes) -> Node:
         ) from None
 
 
-def _compose(text: str) -> Node:
+def _compose(text: str, what: str) -> Node:
     root: Node | None = None
     open_nodes: list[Node] = []
     keys: list[tuple[str, int] | None] = []
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            raise PolicyError(line, "a second document begins here, a policy is one document")
+            raise PolicyError(line, f"a second document begins here, {what} is one document")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise PolicyError(line, "anchors and aliases (& and *) are not allowed in a policy")
+            raise PolicyError(line, f"anchors and aliases (& and *) are not allowed in {what}")
         tag = getattr(event, "tag", None)
         if tag not in (None, "!"):
-            raise PolicyError(line, f"the tag {tag} is not allowed in a policy")
+            raise PolicyError(line, f"the tag {tag} is not allowed in {what}")
         if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             open_nodes.pop()
             keys.pop()
@@ -165,7 +166,8 @@ def _compose(text: str) -> Node:
             value = event.value
         elif isinstance(event, yaml.SequenceStartEvent):
             value = []
-        node = Node(value, line, "the policy", isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"'))
+        quoted = isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"')
+        node = Node(value, line, what, quoted, parent is None)
         if parent is None:
             root = node
         elif isinstance(parent.value, list):
@@ -177,11 +179,11 @@ def _compose(text: str) -> Node:
             keys[-1] = None
         if not isinstance(event, yaml.ScalarEvent):
             if len(open_nodes) >= _MAX_DEPTH:
-                raise PolicyError(line, f"the policy is nested more than {_MAX_DEPTH} deep")
+                raise PolicyError(line, f"{what} is nested more than {_MAX_DEPTH} deep")
             open_nodes.append(node)
             keys.append(None)
     if root is None:
-        raise PolicyError(1, "the policy is empty")
+        raise PolicyError(1, f"{what} is empty")
     return root
 
 

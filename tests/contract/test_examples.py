@@ -22,8 +22,15 @@ EXPECTED = json.loads((EXAMPLES / "expected.json").read_text(encoding="utf-8"))
 RECEIVED_MS = milliseconds(EXPECTED["received"])
 VALID = sorted((EXAMPLES / "valid").glob("*/*"))
 INVALID = sorted((EXAMPLES / "invalid").glob("*/*"))
-NOT_FROM_READING = {"too_large", "unknown_feedback", "record_refused", "internal_error"}
-"""Codes that others give: whoever takes files or forms, the learner, the recorder, and a chunk that met a defect."""
+NOT_FROM_READING = {
+    "too_large",
+    "unknown_feedback",
+    "record_refused",
+    "delivery_refused",
+    "delivery_given_up",
+    "internal_error",
+}
+"""Codes that others give: whoever takes files or forms, the learner, the recorder, notify, and a chunk that met a defect."""
 BEYOND_A_SCHEMA = {"sent_at", "attributes"}
 """What only the reader can fault: the calendar and the arrival, and a map's bytes."""
 

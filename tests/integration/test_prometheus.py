@@ -28,7 +28,7 @@ from tests.unit.test_deploy import RULES, expressions
 pytestmark = pytest.mark.integration
 
 CONFIG = RULES.with_name("prometheus.yml")
-ROOMS = (("triage", "learn", "follow", "crowd"), ("shadow", "record", "console", "door"))
+ROOMS = (("triage", "learn", "follow", "crowd"), ("shadow", "record", "console", "door", "notify"))
 """Roles that share a worker here: two start sooner than one each."""
 
 
@@ -113,12 +113,18 @@ async def test_prometheus_scrapes_every_role_and_no_panel_or_rule_is_without_dat
     prepared: Settings, tmp_path: Path
 ) -> None:
     workers: list[Worker] = []
+    destinations = tmp_path / "notify.yaml"
+    destinations.write_text(
+        'destinations: [{name: desk, kind: webhook, url: "http://127.0.0.1:1", secrets: ["${HOOK}"]}]'
+    )
     try:
         for roles in ROOMS:
             more: dict[str, Any] = {
                 "TOCSIN_SHADOW_POLICY": "default",
                 "TOCSIN_DEAD_LETTERS_PER_MINUTE": "1",
                 "TOCSIN_DOOR_PORT": "0",
+                "TOCSIN_NOTIFY": str(destinations),
+                "HOOK": "whsec_" + "A" * 32,
             }
             workers.append(Worker(prepared, *roles, folder=tmp_path, ready=False, **more))
         for worker in workers:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 
+from agents.notify.signing import new_secret
 from streams import rights
 from streams.errors import TocsinError
 from streams.local import jars
@@ -28,7 +29,19 @@ from tests.harness import Worker, tocsin, wait_for
 pytestmark = pytest.mark.integration
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
-ROLES = ("init", "triage", "learn", "follow", "crowd", "shadow", "record", "console", "door", "replay")
+ROLES = (
+    "init",
+    "triage",
+    "learn",
+    "follow",
+    "crowd",
+    "shadow",
+    "notify",
+    "record",
+    "console",
+    "door",
+    "replay",
+)
 PREFIX = "tocsin."
 command: Any = tocsin
 worker_of: Any = Worker
@@ -138,7 +151,7 @@ def test_the_page_lists_the_rights_that_are_checked_at_start() -> None:
         told = set(RIGHTS[role]) - {("topic", f"{PREFIX}*", "Describe")}
         wanted = {("topic", PREFIX + name, "Read") for name in one.read}
         wanted |= {("topic", PREFIX + name, "Write") for name in one.write}
-        wanted |= {("group", PREFIX + role, "Read")} if one.group else set()
+        wanted |= {("group", PREFIX + role + ".*" * one.groups, "Read")} if one.group else set()
         wanted |= {("transactional id", f"{PREFIX}{role}.*", "Write")} if one.transactions else set()
         assert told == wanted
 
@@ -153,9 +166,16 @@ def test_each_role_needs_no_more_than_the_documented_rights(
         done = command(here, "init", **store, **closed.login("init"))
         assert done.returncode == 0, done.stderr.decode()
         workers = {}
-        for role in ("triage", "learn", "follow", "crowd", "shadow", "record", "console", "door"):
-            more = {**store, **closed.login(role), "TOCSIN_CONSOLE_TOKEN": token, "TOCSIN_SHADOW_POLICY": "default"}
-            more["TOCSIN_DOOR_PORT"] = "0"
+        file = tmp_path / "notify.yaml"
+        file.write_text('destinations: [{name: desk, kind: webhook, url: "http://127.0.0.1:1", secrets: ["${HOOK}"]}]')
+        others = {
+            "TOCSIN_SHADOW_POLICY": "default",
+            "TOCSIN_NOTIFY": str(file),
+            "HOOK": new_secret(),
+            "TOCSIN_DOOR_PORT": "0",
+        }
+        for role in ("triage", "learn", "follow", "crowd", "shadow", "notify", "record", "console", "door"):
+            more = {**store, **closed.login(role), "TOCSIN_CONSOLE_TOKEN": token, **others}
             workers[role] = worker_of(here, role, folder=tmp_path, **more)
             stack.callback(workers[role].stop)
         message = tmp_path / "message.jsonl"

@@ -403,6 +403,10 @@ CASES = {
         (ALARM % "internal_error", "_x60 1x30"), at="11m", alert="TocsinAlarm")),
     "an alarm with a rule of its own": (False, alerting(
         (ALARM % "p0_not_taken", "0x5 2x30"), at="2m", alert="TocsinAlarm")),
+    "a destination that is away": (True, alerting(
+        ('tocsin_notify_away{job="notify", destination="desk"}', "1x60"), at="7m", alert="TocsinDestinationAway")),
+    "a destination that was away for a minute": (False, alerting(
+        ('tocsin_notify_away{job="notify", destination="desk"}', "1x6 0x60"), at="7m", alert="TocsinDestinationAway")),
     "lag": (True, alerting(('tocsin_lag_seconds{job="record", role="record"}', "90x60"), at="5m", alert="TocsinLag")),
     "one worker with an older model": (True, alerting(
         (OFFSET % "a", "10x60"), (OFFSET % "b", "12x60"), at="5m", alert="TocsinModelStale")),

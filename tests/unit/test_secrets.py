@@ -155,7 +155,7 @@ def test_prometheus_asks_every_worker_with_the_token(tmp_path: Path) -> None:
     config = yaml.safe_load((tmp_path / "prometheus.yml").read_text("utf-8"))
     asked = {job["job_name"]: job.get("authorization") for job in config["scrape_configs"]}
     assert asked.pop("prometheus") is None
-    assert len(asked) == 8
+    assert len(asked) == 9
     assert all(told == {"credentials_file": "metrics-token"} for told in asked.values())
     assert (tmp_path / "metrics-token").read_text() == "a-token-of-the-test"
     assert promtool is not None
