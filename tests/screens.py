@@ -45,7 +45,7 @@ async def _queue(page: Page) -> None:
 
 
 async def _danger(page: Page) -> None:
-    await page.locator("li.row.p0 button").first.click()
+    await page.locator("li.row.p0:not(:has(.badge.drill)) button").first.click()
     await expect(page.locator("#content mark").first).to_be_visible()
     await expect(page.locator("#content .help")).to_be_visible()
 
@@ -59,8 +59,8 @@ async def _incident(page: Page) -> None:
 
 
 async def _found(page: Page) -> None:
-    await page.locator("#q").fill("refund")
-    await page.locator("#by-priority").select_option("p2")
+    await page.locator("#q").fill("account")
+    await page.locator("#by-priority").select_option("p1")
     await expect(page.locator("#found")).to_contain_text("/")
     await page.locator("li.row button").first.click()
     await expect(page.locator("#content .text").first).to_be_visible()

@@ -7,6 +7,7 @@ Owns: that JSON. Must never: hold markup; whoever shows it sets text, not HTML.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -102,7 +103,7 @@ def detail(entry: Entry, policy: Policy | None) -> dict[str, Any]:
             for reason in told.reasons
             if isinstance(reason.floor, str) and isinstance(reason.phrase, str)
         ],
-        "accounts": [account for reason in told.reasons if (account := _account(reason)) is not None],
+        "accounts": _accounts(told.reasons),
         "alone": None if policy is None else _alone(entry, policy),
         "help": None if policy is None else _help(entry, policy),
         "labels": {**own, **labels(entry.decision)},
@@ -195,6 +196,12 @@ def _marks(alert: Alert, length: int) -> list[tuple[int, int, str]]:
         else:
             joined.append((start, end, floor))
     return joined
+
+
+def _accounts(reasons: Sequence[Reason]) -> list[dict[str, Any]]:
+    """One for each answer: what both raised the priority and was unsure of it stands there twice."""
+    found = {(account["head"], account["label"]): account for one in reasons if (account := _account(one)) is not None}
+    return list(found.values())
 
 
 def _account(reason: Reason) -> dict[str, Any] | None:

@@ -66,3 +66,18 @@ async def test_a_hostile_address_is_only_words(desk: Desk, context: BrowserConte
     await expect(page.locator("li.row")).to_have_count(0)
     assert await page.evaluate("window.hacked") is None
     assert await page.locator("main :is(script, img)").count() == 0
+
+
+async def test_beside_a_message_the_list_is_as_narrow_as_its_room(desk: Desk, context: BrowserContext) -> None:
+    page = await opened(context, desk)
+    await desk.ring(
+        *(alert(number, f"A rather long message of many words, number {number}. " * 6, "p1") for number in range(40))
+    )
+    await expect(page.locator("li.row")).to_have_count(40)
+    # Every row is drawn once at its full width, and remembers it.
+    await page.locator("li.row").last.scroll_into_view_if_needed()
+    await page.locator("li.row button").first.click()
+    await expect(page.locator("#content .text")).to_be_visible()
+    room = await page.evaluate("document.getElementById('queue').clientWidth")
+    widest = await page.evaluate("Math.max(...[...document.querySelectorAll('li.row')].map((row) => row.offsetWidth))")
+    assert widest <= room
