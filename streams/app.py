@@ -23,6 +23,7 @@ from streams.chunks import Chunk
 from streams.consumer import ChunkConsumer, ChunkTransport, Hooks
 from streams.errors import TocsinError
 from streams.fetching import Shared
+from streams.membership import explained
 from streams.settings import Settings
 
 log = logging.getLogger("tocsin.worker")
@@ -144,6 +145,7 @@ class ChunkApp:
                 if self._stopping:  # its producer was closed: whoever owns the partition next does it again
                     log.warning("%s: offsets %d to %d are not finished: %r", chunk.tp, chunk.first, chunk.last, error)
                     return
+                error = explained(error, self._settings.group(self.role), self._settings.instance)
                 leave(f"{self.role} could not finish {chunk.tp} offsets {chunk.first} to {chunk.last}: {error}", error)
             self.consumer.done(chunk, rest or 0.0)
             metrics.RECORDS_READ.labels(self.role, chunk.tp.topic).inc(len(chunk.records))

@@ -31,6 +31,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.kafka import client_options
+from streams.membership import keep_out
 
 if TYPE_CHECKING:
     from streams.consumer import ChunkConsumer
@@ -130,6 +131,7 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         return AIOKafkaConsumer(
             **client_options(settings),
             group_id=self.app.conf.id,
+            group_instance_id=settings.instance or None,
             partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -146,9 +148,12 @@ class ChunkThread(driver.AIOKafkaConsumerThread):
         )
 
     async def on_start(self) -> None:
-        """Starts the consumer, and sees to it that it asks for records without a pause."""
+        """Starts the consumer, and sees to it that it asks for records without a pause, and does not fight for its name."""
         await super().on_start()
-        keep_asking(self._ensure_consumer()._fetcher)
+        consumer = self._ensure_consumer()
+        keep_asking(consumer._fetcher)
+        if instance := cast("ChunkConsumer", self.consumer).settings.instance:
+            keep_out(consumer._coordinator, instance)
 
     async def fetch(self, partitions: set[TP], timeout: float, max_records: int) -> dict[TP, Fetched]:
         """Records of these partitions (never an empty set: to aiokafka that means all of them)."""

@@ -132,6 +132,13 @@ class Settings(BaseSettings):
     chunk_bytes: int = Field(8_000_000, ge=1_000, description="bytes of values after which a chunk is closed")
     record_rows: int = Field(20_000, ge=1, le=200_000, description="most rows in one ClickHouse insert")
     record_seconds: float = Field(1.0, gt=0, le=60, description="longest a row waits for its insert to fill")
+    instance: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="this worker's own name in its consumer groups, the same after a restart: it then gets its partitions back "
+        "without a rebalance, if it is back within TOCSIN_SESSION_TIMEOUT; never shared by two workers; empty: none",
+    )
     session_timeout: float = Field(
         6.0,
         ge=1,

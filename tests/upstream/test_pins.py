@@ -86,3 +86,18 @@ def test_numpy_adds_rows_of_a_matrix_in_order() -> None:
     rows = np.random.default_rng(7).normal(size=(1000, 29))
     added = np.add.reduce(rows, axis=0)
     assert added.tolist() == [sum(rows[:, column].tolist()) for column in range(29)]
+
+
+def test_aiokafka_does_not_know_that_a_named_member_was_fenced() -> None:
+    """KIP-345's error, and heartbeats that carry the name: why streams/membership.py looks at the answers itself."""
+    from aiokafka.errors import UnknownError, for_code
+    from aiokafka.protocol.group import HeartbeatRequest
+
+    assert for_code(82) is UnknownError
+    assert "group_instance_id" not in inspect.signature(HeartbeatRequest.__init__).parameters
+
+
+def test_aiokafka_does_not_take_a_named_member_out_of_its_group_when_it_stops() -> None:
+    """What TOCSIN_INSTANCE is for."""
+    source = inspect.getsource(aiokafka.consumer.group_coordinator.GroupCoordinator._maybe_leave_group)
+    assert "self._group_instance_id is None" in source
