@@ -92,6 +92,10 @@ def readable(topic: str, record: Record) -> Text:
         return line
     if topic == "incidents":
         return line.append_text(_incident(value))
+    if topic == "handoffs":
+        return line.append_text(_handoff(value))
+    if topic == "health" and "code" in value:
+        return line.append_text(_alarm(value))
     return line.append(_safe(orjson.dumps(value).decode()[:400]))
 
 
@@ -106,6 +110,23 @@ def _incident(value: dict[str, Any]) -> Text:
     line.append(f"{value['messages']} messages of {value['customers']}, {value['rate']:.0f} a minute")
     line.append(f" (usually {usual['rate']:.1f})  " if usual else "  ")
     return line.append(_safe(", ".join(value["phrases"])), style="cyan")
+
+
+def _handoff(value: dict[str, Any]) -> Text:
+    priority = _safe(str(value["priority"]))
+    line = Text(f"{priority} ", style=COLOURS.get(priority, ""))
+    line.append(_safe(value["why"]["en"]) + "  ", style="bold")
+    line.append(f"customer {_safe(str(value['customer_id']))}, conversation {_safe(str(value['conversation_id']))}, ")
+    return line.append(f"{len(value['transcript'])} messages, to {_safe(str(value['route']))}")
+
+
+def _alarm(value: dict[str, Any]) -> Text:
+    severity = str(value.get("severity") or "")
+    line = Text(f"{_safe(severity):9}", style={"critical": "red", "warning": "yellow"}.get(severity, "dim"))
+    line.append(f"{_safe(str(value['code']))} ", style="bold").append(f"{_safe(str(value['component']))}  ")
+    if value.get("detail"):
+        return line.append(_safe(str(value["detail"])))
+    return line.append(_safe(orjson.dumps(value.get("figures") or {}).decode()[:300]), style="dim")
 
 
 def _label(decision: dict[str, Any], head: str) -> str:

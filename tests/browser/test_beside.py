@@ -161,3 +161,15 @@ async def test_the_charts_say_in_words_what_they_draw(made: Settings, context: B
         await page.get_by_text("The same as a table").click()
         await expect(page.locator("details tbody tr").first).to_be_visible()
         await shot(page, "trends")
+
+
+async def test_what_is_no_word_is_told_in_plain_words(desk: Desk, context: BrowserContext) -> None:
+    page = await opened(context, desk)
+    ring = alert(1, "Help", "p1")
+    names = ("help", "language:en", "valence:negative", "lexicon:positive share")
+    ring["decision"]["reasons"][0]["contributions"] = [{"feature": name, "value": 0.25} for name in names]
+    await desk.ring(ring)
+    await page.locator("li.row button").click()
+    await expect(page.locator("#content .words bdi")).to_have_text(
+        ["help", "written in English", "its negative words", "its positive words"]
+    )

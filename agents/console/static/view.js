@@ -108,13 +108,20 @@ export function part(title, ...children) {
   return h("section", {}, h("h3", {}, say(title)), ...children);
 }
 
+/** A word as it was written; what is no word in plain words ("language:en", "valence:positive share"). */
+function featureName(feature) {
+  const [kind, what] = /^(language|valence|lexicon):(.+)$/.exec(feature)?.slice(1) ?? [];
+  if (!kind) return feature;
+  return kind === "language" ? say("feature_language", languageName(what)) : say(`feature_${what.split(" ")[0]}`);
+}
+
 function accounts(entry) {
   return entry.accounts.map((account) => {
     const answer = account.label === null ? "" : ` → ${label(account.label === "yes" ? true : account.label === "no" ? false : account.label)}`;
     return h("div", { class: "account" }, h("h4", {}, label(account.head), answer),
       h("ul", { class: "words" }, account.words.map(([feature, value]) =>
         h("li", { class: value < 0 ? "against" : "for", title: say(value < 0 ? "spoke_against" : "spoke_for") },
-          h("bdi", {}, feature), ` ${value < 0 ? "−" : "+"}${number(Math.abs(value), 2)}`))));
+          h("bdi", {}, featureName(feature)), ` ${value < 0 ? "−" : "+"}${number(Math.abs(value), 2)}`))));
   });
 }
 
