@@ -2,8 +2,8 @@
 
 With TOCSIN_HTTP_TOKEN, metrics and the details of the probes need it as a bearer token; the probes' status needs none,
 because what asks a container for its health seldom has one.
-Owns: the worker's HTTP port, and what counts as loopback. Must never: wait for the event loop; a worker that hangs must
-still be seen to hang. Nor listen beyond loopback without a token.
+Owns: the worker's HTTP port, what counts as loopback, and how other servers listen. Must never: wait for the event loop; a worker
+that hangs must still be seen to hang. Nor listen beyond loopback without a token.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
+from aiohttp import web
 from prometheus_client import make_wsgi_app
 
 from streams.errors import TocsinError
@@ -52,6 +53,27 @@ class _Server(ThreadingMixIn, WSGIServer):
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # the parent's name
         """Says nothing: probes come every few seconds."""
+
+
+async def listen(runner: web.AppRunner, host: str, port: int, stem: str) -> str:
+    """Lets a server listen; its URL.
+
+    Args:
+        stem: of the settings that say where, such as CONSOLE.
+
+    Raises:
+        TocsinError: the address or the port cannot be used.
+    """
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except (OSError, OverflowError) as error:
+        raise TocsinError(
+            f"port {port} (TOCSIN_{stem}_PORT) on {host} (TOCSIN_{stem}_HOST) cannot be used: "
+            f"{getattr(error, 'strerror', None) or error}; choose another, or port 0 for any free one"
+        ) from None
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{runner.addresses[0][1]}"
 
 
 class HealthServer:

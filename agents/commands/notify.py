@@ -14,7 +14,7 @@ from rich.console import Console
 from agents import policies
 from agents.notify import again, signing
 from agents.notify.destinations import Destination, Tags
-from agents.notify.door import Door, Failed
+from agents.notify.client import Client, Failed
 from agents.notify.file import of_file
 from agents.notify.role import destinations, sender_of
 from agents.notify.sending import Parcel
@@ -132,14 +132,14 @@ async def _drill(settings: Settings, destination: Destination, priority: Priorit
 async def _read(destination: Destination, target: Tags, ticket: str) -> set[str]:
     if ticket_of(target.tool, f"{target.tool}:{ticket}") is None:
         raise TocsinError(f'--ticket "{ticket}" is no id of {target.tool}')
-    door = Door(destination.retry.timeout, headers_of(target))
-    await door.start()
+    client = Client(destination.retry.timeout, headers_of(target))
+    await client.start()
     try:
-        return {name for name in await tickets(target, door).tags(ticket) if name.startswith(PREFIX)}
+        return {name for name in await tickets(target, client).tags(ticket) if name.startswith(PREFIX)}
     except Failed as failed:
         raise TocsinError(f'destination "{destination.name}": {failed.outcome.said}') from None
     finally:
-        await door.stop()
+        await client.stop()
 
 
 async def _replay(

@@ -31,6 +31,7 @@ from schemas.base import Invalid, timestamp
 from schemas.people import Action, Feedback
 from schemas.reading import json_object
 from streams.errors import TocsinError
+from streams.http import listen
 from streams.settings import Settings
 
 _PAGES = {"/": "index.html", "/trends": "trends.html", "/rules": "rules.html"}
@@ -106,16 +107,7 @@ class Server:
             TocsinError: the address or the port cannot be used.
         """
         host, port = self._settings.console_host, self._settings.console_port
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except (OSError, OverflowError) as error:
-            raise TocsinError(
-                f"port {port} (TOCSIN_CONSOLE_PORT) on {host} (TOCSIN_CONSOLE_HOST) cannot be used: "
-                f"{getattr(error, 'strerror', None) or error}; choose another, or port 0 for any free one"
-            ) from None
-        name = f"[{host}]" if ":" in host else host
-        self.url = f"http://{name}:{self._runner.addresses[0][1]}"
+        self.url = await listen(self._runner, host, port, "CONSOLE")
 
     async def stop(self) -> None:
         """Frees the port."""

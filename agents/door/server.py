@@ -26,7 +26,7 @@ from agents.door.tokens import Tokens, secrets_of
 from schemas.base import Invalid
 from schemas.reading import json_object
 from streams import metrics
-from streams.errors import TocsinError
+from streams.http import listen
 from streams.settings import Settings
 
 log = logging.getLogger("tocsin.door")
@@ -80,16 +80,7 @@ class Server:
             TocsinError: the address or the port cannot be used.
         """
         host, port = self._settings.door_host, self._settings.door_port
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except (OSError, OverflowError) as error:
-            raise TocsinError(
-                f"port {port} (TOCSIN_DOOR_PORT) on {host} (TOCSIN_DOOR_HOST) cannot be used: "
-                f"{getattr(error, 'strerror', None) or error}; choose another, or port 0 for any free one"
-            ) from None
-        name = f"[{host}]" if ":" in host else host
-        self.url = f"http://{name}:{self._runner.addresses[0][1]}"
+        self.url = await listen(self._runner, host, port, "DOOR")
 
     async def stop(self) -> None:
         """Takes no more requests, and lets those under way end."""

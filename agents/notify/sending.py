@@ -13,7 +13,7 @@ from agents.notify.destinations import Retry
 from schemas.decision import Alert
 
 REFUSED_ANYWAY = frozenset({401, 403, 404, 407, 408, 425, 429})
-"""Answers below 500 that say nothing about the alert: the door is shut, or is asked too often. It is mended, or comes back."""
+"""Answers below 500 that say nothing about the alert: it lets nobody in, or is asked too often. That is mended, or comes back."""
 LONGEST_RETRY_AFTER = 3600.0
 
 

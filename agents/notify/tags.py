@@ -13,8 +13,8 @@ from zlib import crc32
 
 from msgspec import UNSET
 
+from agents.notify.client import Client, Failed
 from agents.notify.destinations import Retry, Tags
-from agents.notify.door import Door, Failed
 from agents.notify.sending import DELIVERED, NOTHING, Outcome, Parcel
 from agents.notify.tickets import headers_of, ticket_of, tickets
 from schemas.base import FLAGGED
@@ -32,18 +32,18 @@ class TagSender:
 
     def __init__(self, target: Tags, retry: Retry) -> None:
         self._target = target
-        self._door = Door(retry.timeout, headers_of(target))
-        self._tickets = tickets(target, self._door)
+        self._client = Client(retry.timeout, headers_of(target))
+        self._tickets = tickets(target, self._client)
         self._locks = [asyncio.Lock() for _ in range(STRIPES)]
         self._known: OrderedDict[str, dict[str, tuple[str, str]]] = OrderedDict()
 
     async def start(self) -> None:
         """Makes the client."""
-        await self._door.start()
+        await self._client.start()
 
     async def stop(self) -> None:
         """Closes it."""
-        await self._door.stop()
+        await self._client.stop()
 
     async def send(self, parcel: Parcel) -> Outcome:
         """One attempt: reads the ticket's tags, and changes those of ours that should be others."""

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from agents.notify.client import Client, Failed
 from agents.notify.destinations import Tags
-from agents.notify.door import Door, Failed
 from agents.notify.sending import Outcome
 
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -48,24 +48,24 @@ def headers_of(target: Tags) -> dict[str, str]:
     return {"api_access_token": target.token}
 
 
-def tickets(target: Tags, door: Door) -> Tickets:
+def tickets(target: Tags, client: Client) -> Tickets:
     """Those of the tool."""
-    kinds: dict[str, Callable[[Tags, Door], Tickets]] = {
+    kinds: dict[str, Callable[[Tags, Client], Tickets]] = {
         "zendesk": Zendesk,
         "intercom": Intercom,
         "discourse": Discourse,
         "chatwoot": Chatwoot,
     }
-    return kinds[target.tool](target, door)
+    return kinds[target.tool](target, client)
 
 
 class _Tool:
-    def __init__(self, target: Tags, door: Door) -> None:
+    def __init__(self, target: Tags, client: Client) -> None:
         self._target = target
-        self._door = door
+        self._client = client
 
     async def _ask(self, method: str, path: str, fields: Any = None) -> Any:
-        return await self._door.call(method, self._target.url + path, fields)
+        return await self._client.call(method, self._target.url + path, fields)
 
 
 class Zendesk(_Tool):
@@ -87,8 +87,8 @@ class Zendesk(_Tool):
 class Intercom(_Tool):
     """Conversations. Tags have ids; making one that is there already gives that one. `user` is the admin who puts them on."""
 
-    def __init__(self, target: Tags, door: Door) -> None:
-        super().__init__(target, door)
+    def __init__(self, target: Tags, client: Client) -> None:
+        super().__init__(target, client)
         self._ids: dict[str, str] = {}
 
     async def tags(self, ticket: str) -> set[str]:

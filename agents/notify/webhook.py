@@ -12,8 +12,8 @@ import msgspec
 from msgspec import UNSET
 
 from agents.notify import signing
+from agents.notify.client import Client
 from agents.notify.destinations import Retry, Webhook
-from agents.notify.door import Door
 from agents.notify.sending import Outcome, Parcel
 from schemas.base import FLAGGED
 from schemas.decision import Alert, encode
@@ -24,16 +24,16 @@ class WebhookSender:
 
     def __init__(self, target: Webhook, retry: Retry, clock: Callable[[], float] = time.time) -> None:
         self._target = target
-        self._door = Door(retry.timeout)
+        self._client = Client(retry.timeout)
         self._clock = clock
 
     async def start(self) -> None:
         """Makes the client."""
-        await self._door.start()
+        await self._client.start()
 
     async def stop(self) -> None:
         """Closes it."""
-        await self._door.stop()
+        await self._client.stop()
 
     async def send(self, parcel: Parcel) -> Outcome:
         """One attempt. Its id is the decision's, so that whoever gets it twice knows it."""
@@ -42,7 +42,7 @@ class WebhookSender:
         body = encode(alert if written else without_text(alert))
         identity = alert.decision.id
         headers = signing.headers(self._target.secrets, identity, int(self._clock()), body)
-        return await self._door.post(self._target.url, body, {"content-type": "application/json", **headers})
+        return await self._client.post(self._target.url, body, {"content-type": "application/json", **headers})
 
 
 def without_text(alert: Alert) -> Alert:

@@ -28,7 +28,7 @@ class Failed(Exception):
         self.outcome = outcome
 
 
-class Door:
+class Client:
     """Calls one destination.
 
     Args:
