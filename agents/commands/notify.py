@@ -13,8 +13,8 @@ from rich.console import Console
 
 from agents import policies
 from agents.notify import again, signing
-from agents.notify.destinations import Destination, Tags
 from agents.notify.client import Client, Failed
+from agents.notify.destinations import Destination, Tags
 from agents.notify.file import of_file
 from agents.notify.role import destinations, sender_of
 from agents.notify.sending import Parcel
