@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 180
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz quality crowd train lint types format tools schemas lock clean
+.PHONY: help setup demo up test bench bench-short chaos chaos-short fuzz quality crowd screens train lint types format tools schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ tools:
 
 crowd: setup ## waves put into real background: what crowd finds, beside ordinary detectors; writes docs/incidents
 	$(BIN)/python -m tests.crowd --out docs/incidents
+
+screens: setup tools ## pictures of every page of the console, as the demo fills them; writes docs/screens
+	$(BIN)/python -m tests.screens --out docs/screens
 
 quality: setup ## how well it judges, beside ordinary tools; TOCSIN_CORPUS adds real sets; writes docs/quality
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/quality.txt
