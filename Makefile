@@ -32,8 +32,8 @@ test: setup tools ## all tests, on real Kafka, the real ClickHouse engine and a 
 bench: setup ## how fast, beside other ways to build it; writes docs/bench
 	$(BIN)/python -m tests.bench --out docs/bench
 
-bench-short: setup ## the same in two minutes, for ratios; writes nothing
-	$(BIN)/python -m tests.bench --short
+bench-short: setup ## throughput alone, of few messages, for its ratios; writes nothing
+	$(BIN)/python -m tests.bench --short --only contenders
 
 chaos: setup ## everything that can die dies, 100 rounds; every record accounted for; writes docs/chaos
 	$(BIN)/python -m tests.chaos --out docs/chaos

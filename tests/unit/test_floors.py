@@ -258,7 +258,7 @@ MIXED = (
 )  # fmt: skip
 
 
-@steady
+@settings(parent=steady, max_examples=250)
 @given(st.data())
 def test_a_phrase_is_found_in_any_mixture_of_ways(data: st.DataObject) -> None:
     said = data.draw(st.sampled_from(everything_said()))
