@@ -33,6 +33,8 @@ _BREATH = 20
 """Messages judged between two looks at what else the console has to do."""
 _Z = 1.96
 MOST_TRIED = 50
+PHRASES = (files("deploy") / "clickhouse" / "queries" / "phrases.sql").read_text("utf-8")
+"""How often each phrase rang, as customers wrote it."""
 
 
 class Ways(Protocol):
@@ -55,7 +57,6 @@ class Rules:
         self._ways = ways
         self._tried: dict[str, None] = {}
         self._trying = asyncio.Lock()
-        self._phrases = (files("deploy") / "clickhouse" / "queries" / "phrases.sql").read_text("utf-8")
 
     def routes(self) -> list[web.RouteDef]:
         """What the console serves of it."""
@@ -86,7 +87,7 @@ class Rules:
             return refusal(503, str(error))
 
     async def _ask(self) -> dict[str, Any]:
-        found = await self._history.rows_of(self._phrases, {})
+        found = await self._history.rows_of(PHRASES, {})
         return {"phrases": [{**row, "between": between(int(row["right"]), int(row["judged"]))} for row in found]}
 
     # --- a change

@@ -14,16 +14,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from agents.console.around import Around
+from agents.console.entry import Entry
 from agents.console.history import History
+from agents.console.rules import PHRASES
+from agents.console.trends import Trends
 from agents.door.lookup import ClickHouse, Told
 from agents.recording import Away, Refused
 from agents.recording.sink import Sink
 from agents.recording.tables import TABLES
 from agents.recording.target import statements
+from schemas.decision import Alert
 from streams.errors import TocsinError
 from streams.settings import load
+from tests.browser.kit import alert
 from tests.closed_kafka import Authority
 
 pytestmark = pytest.mark.integration
@@ -136,9 +143,16 @@ def test_the_grants_are_enough_for_what_each_does_and_for_nothing_else(tmp_path:
             history = History(sink)
             assert (await history.rows())["decisions"] == 1
             assert set((await history.counts())["counts"]) == {"p0", "p1", "p2", "p3"}
+            ring = msgspec.convert(alert(1, "It smokes", "p0"), Alert)
+            around = await Around(history).of(Entry(ring.message, 0, ring))
+            assert set(around) == {"conversation", "past", "standing"}
+            assert (await Trends(history).all("Europe/Paris"))["zone"] == "Europe/Paris"
+            await history.rows_of(PHRASES, {})
             for question in (
                 "SELECT id FROM decisions",
-                "SELECT text FROM messages",
+                "SELECT attributes FROM messages",
+                "SELECT reviewer FROM feedback",
+                "SELECT value FROM dead_letters",
                 "SELECT customers FROM decisions_1m",
             ):
                 await refused(sink, question)

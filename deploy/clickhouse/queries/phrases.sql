@@ -7,14 +7,15 @@ WITH
         SELECT d.message_id AS message_id, r.floor AS floor, lower(substringUTF8(m.text, r.start + 1, r.end - r.start)) AS phrase
         FROM decisions AS d
         ARRAY JOIN d.reasons AS r
-        INNER JOIN messages AS m ON m.id = d.message_id AND m.revision = d.revision
+        -- Named columns: of a whole table beside ARRAY JOIN, ClickHouse wants the right to all of it.
+        INNER JOIN (SELECT id, revision, text, subject FROM messages) AS m ON m.id = d.message_id AND m.revision = d.revision
         WHERE r.floor != '' AND d.priority IN ('p0', 'p1', 'p2') AND d.decided_by IN ('rule', 'model')
             AND m.subject = '' AND d.received_at > now() - INTERVAL 28 DAY
     ),
     judged AS
     (
         SELECT message_id, max(kind = 'confirm' OR labels.priority IN ('p0', 'p1', 'p2')) AS right
-        FROM feedback
+        FROM (SELECT id, message_id, kind, labels FROM feedback)
         WHERE (kind = 'confirm' OR (kind = 'override' AND labels.priority != ''))
             AND id NOT IN (SELECT retracts FROM feedback WHERE retracts != '')
         GROUP BY message_id
