@@ -27,7 +27,7 @@ up: setup ## the same stack, waiting for your messages
 	$(BIN)/tocsin up
 
 test: setup tools ## all tests, on real Kafka, the real ClickHouse engine and a real browser
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 bench: setup ## how fast, beside other ways to build it; writes docs/bench
 	$(BIN)/python -m tests.bench --out docs/bench
