@@ -20,7 +20,7 @@ from agents.door.sending import Sender
 from agents.door.server import Server
 from streams.health import HealthReporter
 from streams.settings import Settings
-from tests.harness import Worker, at_least, message, produce, read_all, tocsin, values, wait_values
+from tests.harness import Worker, at_least, message, produce, read_all, tocsin, values, wait_for, wait_values
 from tests.unit.door_world import Fake
 
 pytestmark = pytest.mark.integration
@@ -105,6 +105,7 @@ async def test_while_kafka_stands_still_a_retry_is_not_a_second_message(
     java = broker_pid(folder)
     os.kill(java, signal.SIGSTOP)
     try:
+        wait_for(lambda: stopped(java), "every thread of the broker stands still")
         status, answer = await post(url, one)
         assert (status, answer["messages"][0]["error"]) == (503, "unconfirmed")
         assert (await post(url, message(2, "and mine")[1]))[0] == 429
@@ -116,6 +117,12 @@ async def test_while_kafka_stands_still_a_retry_is_not_a_second_message(
     status, answer = await post(url, one)
     assert (status, answer["messages"][0].get("duplicate")) == (202, True)
     assert [value["id"] for value in await values(made, "messages") if value["id"] != "m0"] == ["m1"]
+
+
+def stopped(pid: int) -> bool:
+    """Whether each thread of a process has come to a stop: on a busy machine some run on for a moment after the signal."""
+    states = [each.read_text().rpartition(")")[2].split()[0] for each in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state in "Tt" for state in states)
 
 
 def broker_pid(folder: Path) -> int:
