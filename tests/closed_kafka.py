@@ -138,10 +138,10 @@ class ClosedKafka:
         await self._broker.start()
         ended = asyncio.create_task(self._broker.wait())
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while time.monotonic() < deadline and not ended.done():
                 try:
-                    await asyncio.to_thread(self.admin().list_topics, timeout=1)
+                    await asyncio.to_thread(self.admin().list_topics, timeout=5)
                     return
                 except KafkaException:
                     await asyncio.sleep(0.1)
